@@ -1,0 +1,207 @@
+/**
+ * The graph store as a port. Every adapter passes the contract test in the testkit; nothing outside an adapter
+ * knows where databases live.
+ *
+ * Two rules hold for every adapter:
+ * - A database is *complete* when its load mark is gone and it is not empty. The mark is the first thing in a new
+ *   database and its removal the last act of verify.
+ * - What changes an alias or drops a database comes in two parts, prepare and fire, with a check of the epoch by
+ *   the caller between them. `takeOver` ends every prepared change of a lower epoch: its fire must fail.
+ */
+
+import type { Service } from '../platform/service.ts';
+import type { SnapshotManifest } from '../snapshot/manifest.ts';
+import type { SnapshotName } from '../snapshot/names.ts';
+
+/** Stands in a database from its first moment until it is verified. */
+export interface LoadMark extends SnapshotName {
+  readonly run: number;
+  readonly epoch: number;
+}
+
+export interface DatabaseInfo {
+  /** The name in the store; a build carries more than the name it will have (see `database`). */
+  readonly name: string;
+  /** The snapshot it belongs to, by exact name; undefined when the name is not one of ours. */
+  readonly snapshot?: SnapshotName;
+  /**
+   * `building`: not renamed yet. `marked`: loaded, its mark still there. `complete`: verified. `unknown`: cannot be
+   * judged, and is therefore never dropped.
+   */
+  readonly state: 'building' | 'marked' | 'complete' | 'unknown';
+  /** The mark, where there is a readable one. */
+  readonly mark?: LoadMark;
+}
+
+/** A content that must not be promoted again by itself: what a rollback left. */
+export interface Hold {
+  readonly timestamp: number;
+  readonly contentHash: string;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly reason: string;
+}
+
+/** Kept with the alias in the store, so that the store itself says what is live and why. */
+export interface AliasProperties {
+  readonly epoch: number;
+  /** Unix time in seconds of the snapshot. */
+  readonly snapshot: number;
+  readonly contentHash: string;
+  /** ISO 8601, when the alias came to this database. */
+  readonly since: string;
+  /** Nothing passes until unpinned. */
+  readonly pin?: { readonly since: string; readonly reason: string };
+  readonly holds?: readonly Hold[];
+}
+
+export interface AliasInfo {
+  readonly customer: string;
+  /** Name of the target database. */
+  readonly database: string;
+  readonly properties: AliasProperties;
+}
+
+export interface StoreListing {
+  readonly databases: readonly DatabaseInfo[];
+  readonly aliases: readonly AliasInfo[];
+}
+
+export interface StoreHealth {
+  readonly reachable: boolean;
+  readonly writable: boolean;
+  /** Measures in percent of their limit; one that this store does not offer is left out. */
+  readonly percent: { readonly heap?: number; readonly pagecache?: number; readonly disk?: number };
+  /** Why it is not reachable or not writable. */
+  readonly problem?: string;
+}
+
+export interface LoadRequest extends LoadMark {
+  /** Directory of the snapshot. */
+  readonly path: string;
+}
+
+export interface LoadProgress {
+  readonly phase: 'checking' | 'nodes' | 'relationships' | 'sealing';
+  /** Rows in the store so far, of nodes and relationships together. */
+  readonly rows: number;
+  readonly rowsTotal: number;
+  /** Bytes of the files that are wholly in the store. */
+  readonly bytes: number;
+  readonly bytesTotal: number;
+}
+
+/** Rows of one label or type, counted at each station from the rows themselves. */
+export interface CertifiedCount {
+  readonly name: string;
+  /** Sum of the files' footers. */
+  readonly footers: number;
+  readonly read: number;
+  readonly sent: number;
+  readonly acknowledged: number;
+  /** Asked of the store after the load. */
+  readonly counted: number;
+}
+
+/** Proof of a load: for each label and type footers = read = sent = acknowledged = counted. */
+export interface LoadCertificate extends LoadMark {
+  readonly database: string;
+  readonly contentHash: string;
+  readonly nodes: readonly CertifiedCount[];
+  readonly relationships: readonly CertifiedCount[];
+  readonly bytes: number;
+  /** Peak resident memory of the loading process in bytes. */
+  readonly peakMemory: number;
+}
+
+export interface LoadOptions {
+  /** Aborting ends the load like `abort()`. */
+  readonly signal?: AbortSignal;
+  /** Called while the load runs, at most a few times a second. */
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+/** A load under way. Phases are called in order; each rejects with a catalogued error and leaves `abort` to the caller. */
+export interface Load {
+  /** Reads footers, schemas, ids and ends: everything that is wrong with the files shows here, before a row is stored. */
+  check(): Promise<SnapshotManifest>;
+  nodes(): Promise<void>;
+  relationships(): Promise<void>;
+  /** Gives the database its name, with its mark, and returns the certificate, which is kept with the database. */
+  seal(): Promise<LoadCertificate>;
+  /** Ends the load and removes what it built. Idempotent; does nothing after `seal`. */
+  abort(): Promise<void>;
+}
+
+export interface Counts {
+  readonly labels: Readonly<Record<string, number>>;
+  readonly types: Readonly<Record<string, number>>;
+}
+
+/**
+ * An alias change or a drop made ready under an epoch. The caller checks the epoch, then fires.
+ */
+export interface PreparedChange {
+  /**
+   * Makes the change, in one atomic step.
+   * @throws FENCED when a higher epoch took over meanwhile; nothing was changed
+   */
+  fire(): Promise<void>;
+  /** Ends the change unfired. Idempotent. */
+  cancel(): Promise<void>;
+}
+
+export interface AliasChange {
+  readonly customer: string;
+  readonly database: string;
+  readonly properties: AliasProperties;
+}
+
+export interface QueryOptions {
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** @default 30_000 */
+  readonly timeoutMs?: number;
+  /** Rows at most; more is an error, not a cut. @default 100_000 */
+  readonly maxRows?: number;
+}
+
+export interface QueryResult {
+  readonly columns: readonly string[];
+  /** Values as JSON has them, except that integers beyond 2^53 are BigInt. Dates and timestamps are ISO 8601 text. */
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Where a query goes: the customer's alias, resolved once a query, or one database by name. */
+export type QueryTarget = { readonly alias: string } | { readonly database: string };
+
+export interface GraphStore extends Service {
+  readonly kind: string;
+  /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Never throws: a store that does not answer is `reachable: false`. */
+  health(): Promise<StoreHealth>;
+  list(): Promise<StoreListing>;
+  /** The customer's alias, or undefined when it has none. */
+  alias(customer: string): Promise<AliasInfo | undefined>;
+  /** The highest epoch that the store has seen for the customer, in its alias, marks and prepared changes; 0 for none. */
+  epochFloor(customer: string): Promise<number>;
+
+  openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load>;
+  /** The certificate kept with a sealed database, or undefined when there is none. */
+  certificate(database: string): Promise<LoadCertificate | undefined>;
+  /** Rows by label and type, asked of the store. */
+  counts(database: string): Promise<Counts>;
+  /** Removes the load mark, the last act of verify. Idempotent. @throws FENCED when the mark carries a higher epoch */
+  unmark(database: string, epoch: number): Promise<void>;
+
+  /** Ends every prepared change of a lower epoch, then reads the alias. */
+  takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined>;
+  /** Makes the alias point at the database, creating it the first time. @throws NOT_FOUND when the database is not there */
+  prepareAlias(change: AliasChange): Promise<PreparedChange>;
+  /** Drops a database or a build by its name in the listing. Firing on one that is gone does nothing. */
+  prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange>;
+
+  /** @throws QUERY_REFUSED for anything that is not one reading statement, QUERY_LIMIT, QUERY_FAILED, NOT_FOUND */
+  query(target: QueryTarget, cypher: string, options?: QueryOptions): Promise<QueryResult>;
+}

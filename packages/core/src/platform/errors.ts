@@ -1,0 +1,255 @@
+/**
+ * The catalogue of errors: one code for each thing that can go wrong, with what the pipeline does about it
+ * and what a person can do. Messages name the file, key or value; the catalogue names the remedy.
+ */
+
+/**
+ * What the pipeline does with an error: `retryable` is tried again with backoff, `permanent` is a dead letter
+ * at once, `capacity` waits without using an attempt.
+ */
+export type ErrorClass = 'retryable' | 'permanent' | 'capacity';
+
+interface CatalogueEntry {
+  readonly class: ErrorClass;
+  /** HTTP status where the error reaches an API caller. */
+  readonly status: number;
+  /** One sentence: what a person does about it. */
+  readonly action: string;
+}
+
+export const ERRORS = {
+  CONFIG_INVALID: { class: 'permanent', status: 400, action: 'Correct the named key.' },
+  USAGE: { class: 'permanent', status: 400, action: 'See --help for what the command takes.' },
+  UNAUTHORIZED: { class: 'permanent', status: 401, action: 'Send the token or password that is set.' },
+  FORBIDDEN: { class: 'permanent', status: 403, action: 'Use a route that the board allows.' },
+  NOT_FOUND: {
+    class: 'permanent',
+    status: 404,
+    action: 'Check the name; `graphshift deployments ls` lists what there is.',
+  },
+  CONFLICT: {
+    class: 'permanent',
+    status: 409,
+    action: 'Look at the current state first: `graphshift deployments show ID`.',
+  },
+
+  REDIS_UNREACHABLE: {
+    class: 'retryable',
+    status: 503,
+    action: 'Start Redis or correct redis.url (REDIS_URL).',
+  },
+  REDIS_UNFIT: {
+    class: 'permanent',
+    status: 503,
+    action: 'Set maxmemory-policy noeviction and turn on append-only persistence.',
+  },
+  STORE_UNREACHABLE: {
+    class: 'retryable',
+    status: 503,
+    action: 'Check that the graph store runs and store.url is right.',
+  },
+  STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
+  STORE_BUSY: {
+    class: 'capacity',
+    status: 503,
+    action: 'Wait: the gate opens by itself when the store has room.',
+  },
+  STORE_FULL: {
+    class: 'capacity',
+    status: 507,
+    action: 'Raise orchestrator.max_databases or drop databases nobody needs.',
+  },
+  DISK_FULL: {
+    class: 'capacity',
+    status: 507,
+    action: 'Free disk space below the path that the message names.',
+  },
+
+  CUSTOMER_NAME: { class: 'permanent', status: 422, action: 'Rename the customer directory.' },
+  SNAPSHOT_TIMESTAMP: {
+    class: 'permanent',
+    status: 422,
+    action: 'Name the snapshot directory by its unix time in seconds.',
+  },
+  SNAPSHOT_EMPTY: {
+    class: 'permanent',
+    status: 422,
+    action: 'Drop a snapshot with at least one file under nodes/<Label>/.',
+  },
+  SNAPSHOT_LAYOUT: {
+    class: 'permanent',
+    status: 422,
+    action: 'Lay files out as nodes/<Label>/* and relationships/<TYPE>/*.',
+  },
+  SNAPSHOT_LINK: {
+    class: 'permanent',
+    status: 422,
+    action: 'Copy the files in; links must not lead out of the root.',
+  },
+  SNAPSHOT_GONE: {
+    class: 'permanent',
+    status: 410,
+    action: 'Nothing, if it was removed on purpose; else drop it again.',
+  },
+  SNAPSHOT_CHANGED: {
+    class: 'permanent',
+    status: 409,
+    action: 'Drop the finished snapshot under a new timestamp.',
+  },
+  FILE_TRUNCATED: {
+    class: 'permanent',
+    status: 422,
+    action: 'Write the file again and drop it as a new snapshot.',
+  },
+  FILE_FORMAT: { class: 'permanent', status: 422, action: 'Write the file as Parquet.' },
+  FILE_UNREADABLE: {
+    class: 'permanent',
+    status: 422,
+    action: 'Let the worker read the file, or write it again.',
+  },
+  COLUMN_MISSING: {
+    class: 'permanent',
+    status: 422,
+    action: 'Node files begin with id and labels, relationship files with source id, target id and type.',
+  },
+  COLUMN_TYPE: {
+    class: 'permanent',
+    status: 422,
+    action: 'Write the column as a type that the message names.',
+  },
+  COLUMN_NAME: { class: 'permanent', status: 422, action: 'Rename the column.' },
+  SCHEMA_MIXED: {
+    class: 'permanent',
+    status: 422,
+    action: 'Write all files of one label or type with the same columns.',
+  },
+  NODE_ID_MISSING: { class: 'permanent', status: 422, action: 'Give every node an id.' },
+  NODE_ID_DUPLICATE: {
+    class: 'permanent',
+    status: 422,
+    action: 'Make node ids unique over the whole snapshot.',
+  },
+  NODE_LABEL: { class: 'permanent', status: 422, action: "Put the folder's label among each node's labels." },
+  RELATIONSHIP_TYPE: { class: 'permanent', status: 422, action: "Give each row its folder's type." },
+  RELATIONSHIP_END: {
+    class: 'permanent',
+    status: 422,
+    action: 'Put every node that relationships name into the snapshot.',
+  },
+  NAME_INVALID: { class: 'permanent', status: 422, action: 'Rename the label, type or property.' },
+
+  LOAD_FAILED: {
+    class: 'retryable',
+    status: 500,
+    action: 'It is tried again; look at the cause if it keeps failing.',
+  },
+  LOADER_DIED: {
+    class: 'retryable',
+    status: 500,
+    action: 'It is tried again; give the loader more memory if it keeps dying.',
+  },
+  CERTIFICATE: {
+    class: 'permanent',
+    status: 500,
+    action: 'Keep the snapshot and report it: rows read and rows counted differ.',
+  },
+  POISON: {
+    class: 'permanent',
+    status: 500,
+    action: "Look at the workers' logs: the deployment ended its worker several times.",
+  },
+  ABORTED: {
+    class: 'retryable',
+    status: 499,
+    action: 'Nothing: the work was given back and goes on elsewhere.',
+  },
+  FENCED: { class: 'retryable', status: 409, action: 'Nothing: a newer holder goes on with the work.' },
+  QUERY_REFUSED: {
+    class: 'permanent',
+    status: 400,
+    action: 'Ask with one reading statement: MATCH, UNWIND, WITH or RETURN.',
+  },
+  QUERY_FAILED: { class: 'permanent', status: 400, action: 'Correct the statement.' },
+  QUERY_LIMIT: { class: 'permanent', status: 413, action: 'Ask for less: add LIMIT or a narrower pattern.' },
+  INTERNAL: { class: 'retryable', status: 500, action: 'It is tried again; report it if it stays.' },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error as it crosses a process or lands in a record. */
+export interface ErrorRecord {
+  readonly code: ErrorCode;
+  readonly class: ErrorClass;
+  readonly message: string;
+  readonly details?: Record<string, unknown>;
+  readonly stack?: string;
+  /** Message of the error behind it, where there is one. */
+  readonly cause?: string;
+}
+
+/** The only error class of the project: fields tell what happened, the catalogue what to do. */
+export class GraphshiftError extends Error {
+  override readonly name = 'GraphshiftError';
+  readonly code: ErrorCode;
+  readonly details: Record<string, unknown>;
+
+  /**
+   * @param code what happened, by the catalogue
+   * @param message one line: what, where (file, key, value), what it may be
+   * @param options `details` are fields for machines; `cause` the error behind it
+   */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  get class(): ErrorClass {
+    return ERRORS[this.code].class;
+  }
+
+  /** What a person does about it, from the catalogue. */
+  get action(): string {
+    return ERRORS[this.code].action;
+  }
+
+  toRecord(): ErrorRecord {
+    return {
+      code: this.code,
+      class: this.class,
+      message: this.message,
+      ...(Object.keys(this.details).length > 0 && { details: this.details }),
+      ...(this.stack !== undefined && { stack: this.stack }),
+      ...(this.cause !== undefined && { cause: messageOf(this.cause) }),
+    };
+  }
+
+  /** The error again, on the other side of a process boundary; code, details and stack are kept. */
+  static fromRecord(record: ErrorRecord): GraphshiftError {
+    const error = new GraphshiftError(record.code, record.message, {
+      ...(record.details && { details: record.details }),
+      ...(record.cause !== undefined && { cause: new Error(record.cause) }),
+    });
+    if (record.stack !== undefined) error.stack = record.stack;
+    return error;
+  }
+}
+
+/** Any thrown value as a catalogued error: what is not ours becomes `fallback`, with the original as its cause. */
+export function asGraphshiftError(thrown: unknown, fallback: ErrorCode = 'INTERNAL'): GraphshiftError {
+  if (thrown instanceof GraphshiftError) return thrown;
+  return new GraphshiftError(fallback, messageOf(thrown), { cause: thrown });
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** For the end of a `switch` over a union: a new member does not compile until it has a case. */
+export function assertNever(value: never): never {
+  throw new GraphshiftError('INTERNAL', `unexpected value ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  ssr: { resolve: { conditions: ['graphshift-source'] } },
+  resolve: { conditions: ['graphshift-source'] },
+  test: {
+    include: [
+      '{apps,packages}/*/{src,test}/**/*.test.ts',
+      'demo/{src,test}/**/*.test.ts',
+      'scripts/**/*.test.mjs',
+    ],
+    // Real servers and child processes share two cores with the tests.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
