@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../platform/errors.ts';
+import { STATES } from './states.ts';
+
+/** One deployment as Redis holds it: the truth that every job only wakes a worker up to read. */
+
+const errorRecord = z.object({
+  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+  class: z.enum(['retryable', 'permanent', 'capacity']),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+  stack: z.string().optional(),
+  cause: z.string().optional(),
+  /** State in which it happened. */
+  step: z.enum(STATES).optional(),
+  /** Milliseconds since 1970. */
+  at: z.number().optional(),
+});
+
+const count = z.coerce.number().int().nonnegative();
+
+export const deploymentRecord = z.object({
+  id: z.string(),
+  customer: z.string(),
+  /** Unix time of the snapshot in seconds. */
+  timestamp: count,
+  /** Directory of the snapshot. */
+  path: z.string(),
+  state: z.enum(STATES),
+  /** Counts redrives from 1. */
+  run: count,
+  /** Epoch under which the present holder works; 0 before the first claim. */
+  epoch: count.default(0),
+  /** The instance that holds it; empty while nobody does. */
+  holder: z.string().default(''),
+  /** Attempts used up in this run by errors. */
+  attempts: count.default(0),
+  /** Holders lost in this run. */
+  crashes: count.default(0),
+  /** Milliseconds since 1970. */
+  discoveredAt: count,
+  changedAt: count,
+  /** First claim of this run. */
+  startedAt: count.optional(),
+  /** When it reached its end state. */
+  endedAt: count.optional(),
+  /** Until when a `waiting` or `retrying` one waits. */
+  dueAt: count.optional(),
+  database: z.string().optional(),
+  contentHash: z.string().optional(),
+  nodes: count.optional(),
+  relationships: count.optional(),
+  bytes: count.optional(),
+  /** Rows in the store so far, and in all. */
+  rows: count.optional(),
+  rowsTotal: count.optional(),
+  /** Peak resident memory of the loading process in bytes. */
+  peakMemory: count.optional(),
+  /** Why it waits, was skipped, superseded or cancelled. */
+  reason: z.string().optional(),
+  error: z
+    .preprocess((value) => (typeof value === 'string' ? JSON.parse(value) : value), errorRecord)
+    .optional(),
+});
+
+export type DeploymentRecord = z.infer<typeof deploymentRecord>;
+export type DeploymentError = z.infer<typeof errorRecord>;
+
+/** Seconds from the first claim to the end, or to now while it runs; undefined before the first claim. */
+export function secondsTaken(record: DeploymentRecord, now: number): number | undefined {
+  if (record.startedAt === undefined) return undefined;
+  return Math.max(0, ((record.endedAt ?? now) - record.startedAt) / 1000);
+}

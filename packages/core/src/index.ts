@@ -1,0 +1,94 @@
+/** The one door for the apps. */
+
+export {
+  CONFIG_FILE,
+  describeSetting,
+  environmentName,
+  type ReadSettings,
+  readSettings,
+  type SettingSource,
+  sampleConfig,
+  settingPaths,
+} from './config/read-settings.ts';
+export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
+export { type Checkpoint, Cutover, type PublishResult, refuseUnlessOk } from './cutover/cutover.ts';
+export type { Outcome } from './deployment/outcome.ts';
+export { type DeploymentRecord, secondsTaken } from './deployment/record.ts';
+export {
+  ACTIVE_STATES,
+  END_STATES,
+  HEAD_STATES,
+  isActiveState,
+  isEndState,
+  REVIVABLE_STATES,
+  STATES,
+  type State,
+  TRANSITIONS,
+} from './deployment/states.ts';
+export { Gate, type GateReading } from './gate/gate.ts';
+export type {
+  AliasInfo,
+  AliasProperties,
+  CertifiedCount,
+  Counts,
+  DatabaseInfo,
+  GraphStore,
+  Load,
+  LoadCertificate,
+  LoadMark,
+  LoadOptions,
+  LoadProgress,
+  LoadRequest,
+  PreparedChange,
+  QueryResult,
+  StoreHealth,
+  StoreListing,
+} from './graph-store/graph-store.ts';
+export { openStore } from './graph-store/open-store.ts';
+export {
+  type AliasView,
+  type DeploymentDetail,
+  type DeploymentView,
+  Operations,
+} from './operations/operations.ts';
+export { backoffMs } from './platform/backoff.ts';
+export { Breaker } from './platform/breaker.ts';
+export { type Clock, systemClock } from './platform/clock.ts';
+export {
+  asGraphshiftError,
+  assertNever,
+  ERRORS,
+  type ErrorClass,
+  type ErrorCode,
+  type ErrorRecord,
+  GraphshiftError,
+  messageOf,
+} from './platform/errors.ts';
+export { createLogger, type Logger, silentLogger } from './platform/log.ts';
+export { type Service, ServiceStack } from './platform/service.ts';
+export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId } from './queue/catalogue.ts';
+export { checkRedis, connectRedis, redactUrl } from './queue/connection.ts';
+export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
+export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
+export {
+  type AuditEntry,
+  DeploymentStore,
+  type Refusal,
+  type TransitionResult,
+} from './queue/deployment-store.ts';
+export { type Keys, makeKeys } from './queue/keys.ts';
+export { WakeUps } from './queue/wake-ups.ts';
+export { selectRetired } from './retention/select.ts';
+export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
+export type { SnapshotColumn, SnapshotFile, SnapshotGroup, SnapshotManifest } from './snapshot/manifest.ts';
+export {
+  aliasName,
+  customerNameProblem,
+  type DeploymentId,
+  databaseName,
+  deploymentId,
+  parseDatabaseName,
+  parseDeploymentId,
+  parseTimestamp,
+  type SnapshotName,
+} from './snapshot/names.ts';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../platform/errors.ts';
+
+/** The jobs there are: queue, name and payload, parsed at both ends. */
+
+export const DEPLOY_QUEUE = 'deploy';
+export const DEAD_LETTER_QUEUE = 'dead-letter';
+
+/** Payloads of a newer version than this are left to a newer worker. */
+export const PAYLOAD_VERSION = 1;
+
+export const deployPayload = z.object({
+  v: z.literal(PAYLOAD_VERSION),
+  deployment: z.string(),
+  run: z.number().int().positive(),
+});
+export type DeployPayload = z.infer<typeof deployPayload>;
+
+export const deadLetterPayload = z.object({
+  v: z.literal(PAYLOAD_VERSION),
+  deployment: z.string(),
+  run: z.number().int().positive(),
+  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  /** What a person does about it. */
+  action: z.string(),
+  stack: z.string().optional(),
+});
+export type DeadLetterPayload = z.infer<typeof deadLetterPayload>;
+
+/** One job a run: `<deployment>~<run>`. */
+export function jobId(deployment: string, run: number): string {
+  return `${deployment}~${run}`;
+}
+
+/** Whether a payload is of a version that this process does not know yet. */
+export function isNewerPayload(data: unknown): boolean {
+  const version = z.object({ v: z.number() }).safeParse(data);
+  return version.success && version.data.v > PAYLOAD_VERSION;
+}

@@ -1,0 +1,142 @@
+/** Runs deployments from the queue. The one place where an outcome becomes what BullMQ wants to see. */
+
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Outcome } from '../deployment/outcome.ts';
+import type { Clock } from '../platform/clock.ts';
+import { assertNever, GraphshiftError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Service } from '../platform/service.ts';
+import { DEPLOY_QUEUE, type DeployPayload, deployPayload, isNewerPayload } from './catalogue.ts';
+import type { Keys } from './keys.ts';
+
+/** One wake-up in a handler's hands. */
+export interface Pickup {
+  readonly payload: DeployPayload;
+  /** Aborts when the job's lock is lost or the worker must stop; the reason is a GraphshiftError. */
+  readonly signal: AbortSignal;
+  /** Shown on the job by Bull Board. */
+  progress(value: Record<string, string | number>): Promise<void>;
+  /** A line in the job's log. */
+  note(line: string): Promise<void>;
+}
+
+export interface QueueTimes {
+  /** How long a lock lives without renewal. @default 30_000 */
+  readonly lockMs: number;
+  /** How often orphans are looked for; an orphan is back after at most lock + 2 × this. @default 10_000 */
+  readonly stalledCheckMs: number;
+}
+
+export const QUEUE_TIMES: QueueTimes = { lockMs: 30_000, stalledCheckMs: 10_000 };
+
+/** A newer worker takes it within this time, or it comes round again. */
+const NEWER_PAYLOAD_DELAY_MS = 30_000;
+
+export interface ConsumerOptions {
+  /** A connection of its own: the worker waits in blocking commands on it. */
+  readonly blocking: Redis;
+  readonly keys: Keys;
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly times?: QueueTimes;
+  readonly handle: (pickup: Pickup) => Promise<Outcome>;
+}
+
+export class DeploymentConsumer implements Service {
+  readonly #options: ConsumerOptions;
+  readonly #running = new Map<string, AbortController>();
+  /** Delays of retries under way, by job id, for BullMQ's backoff strategy to read. */
+  readonly #delays = new Map<string, number>();
+  #worker: Worker | undefined;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  /** Deployments in hand. */
+  get active(): number {
+    return this.#running.size;
+  }
+
+  async start(): Promise<void> {
+    if (this.#worker) return;
+    const { blocking, keys, concurrency, log } = this.#options;
+    const times = this.#options.times ?? QUEUE_TIMES;
+    this.#worker = new Worker(DEPLOY_QUEUE, (job, token) => this.#process(job, token), {
+      connection: blocking,
+      prefix: keys.prefix,
+      concurrency,
+      lockDuration: times.lockMs,
+      stalledInterval: times.stalledCheckMs,
+      // Crashes are counted in the record: BullMQ's own counter outlives a retry and ignores attempts.
+      maxStalledCount: 1_000_000,
+      settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#delays.get(job?.id ?? '') ?? 0 },
+    });
+    this.#worker.on('error', (error) => log.warn({ err: error }, `deploy queue: ${error.message}`));
+    this.#worker.on('lockRenewalFailed', (ids: string[]) => {
+      for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
+    });
+    await this.#worker.waitUntilReady();
+  }
+
+  /** Takes nothing new, gives back what is in hand, and waits for it. */
+  async stop(): Promise<void> {
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#worker = undefined;
+    await worker.pause(true);
+    for (const id of this.#running.keys())
+      this.#abort(id, new GraphshiftError('ABORTED', 'the worker is stopping'));
+    await worker.close();
+  }
+
+  #abort(id: string, reason: GraphshiftError): void {
+    this.#running.get(id)?.abort(reason);
+  }
+
+  async #process(job: Job, token: string | undefined): Promise<unknown> {
+    const id = job.id ?? '';
+    if (isNewerPayload(job.data)) {
+      return this.#delay(job, token, NEWER_PAYLOAD_DELAY_MS);
+    }
+    const controller = new AbortController();
+    this.#running.set(id, controller);
+    try {
+      const outcome = await this.#options.handle({
+        payload: deployPayload.parse(job.data),
+        signal: controller.signal,
+        progress: async (value) => job.updateProgress(value),
+        note: async (line) => void (await job.log(line)),
+      });
+      return await this.#settle(job, token, outcome);
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  async #settle(job: Job, token: string | undefined, outcome: Outcome): Promise<unknown> {
+    switch (outcome.kind) {
+      case 'done':
+        return { state: outcome.record?.state, note: outcome.note };
+      case 'hold':
+        return this.#delay(job, token, outcome.delayMs);
+      case 'retry':
+        this.#delays.set(job.id ?? '', outcome.delayMs);
+        throw outcome.error;
+      case 'dead': {
+        const error = new UnrecoverableError(outcome.error.message);
+        if (outcome.error.stack !== undefined) error.stack = outcome.error.stack;
+        throw error;
+      }
+      default:
+        return assertNever(outcome);
+    }
+  }
+
+  async #delay(job: Job, token: string | undefined, delayMs: number): Promise<never> {
+    await job.moveToDelayed(this.#options.clock.now() + delayMs, token);
+    throw new DelayedError();
+  }
+}

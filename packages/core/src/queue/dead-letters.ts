@@ -1,0 +1,167 @@
+/**
+ * Dead letters: one failed job `<deployment>~<run>` each on a queue of their own. The letter is a projection of the
+ * record's state `dead`; Bull Board's Retry button on it redrives the deployment.
+ */
+
+import { Queue, UnrecoverableError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { DeploymentRecord } from '../deployment/record.ts';
+import { REVIVABLE_STATES } from '../deployment/states.ts';
+import { ERRORS, GraphshiftError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Service } from '../platform/service.ts';
+import { DEAD_LETTER_QUEUE, deadLetterPayload, jobId, PAYLOAD_VERSION } from './catalogue.ts';
+import type { DeploymentStore } from './deployment-store.ts';
+import type { Keys } from './keys.ts';
+import type { WakeUps } from './wake-ups.ts';
+
+export interface DeadLetterOptions {
+  readonly connection: Redis;
+  readonly keys: Keys;
+  readonly deployments: DeploymentStore;
+  readonly wakeUps: WakeUps;
+  readonly log: Logger;
+}
+
+export class DeadLetters implements Service {
+  readonly queue: Queue;
+  readonly #options: DeadLetterOptions;
+
+  constructor(options: DeadLetterOptions) {
+    this.#options = options;
+    this.queue = new Queue(DEAD_LETTER_QUEUE, {
+      connection: options.connection,
+      prefix: options.keys.prefix,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.queue.waitUntilReady();
+  }
+
+  async stop(): Promise<void> {
+    await this.queue.close();
+  }
+
+  /** Puts the letter of a dead deployment there, unless it is there. */
+  async ensure(record: DeploymentRecord): Promise<void> {
+    if (record.state !== 'dead') return;
+    const id = jobId(record.id, record.run);
+    const existing = await this.queue.getJob(id);
+    // A letter whose redrive ended without effect has completed; the record is dead still, so it stands again.
+    if (existing && (await existing.isCompleted())) await existing.remove();
+    const code = record.error?.code ?? 'INTERNAL';
+    const payload = deadLetterPayload.parse({
+      v: PAYLOAD_VERSION,
+      deployment: record.id,
+      run: record.run,
+      code,
+      message: record.error?.message ?? record.reason ?? 'no error was recorded',
+      action: ERRORS[code].action,
+      stack: record.error?.stack,
+    });
+    await this.queue.add(code, payload, {
+      jobId: id,
+      attempts: 1,
+      removeOnComplete: { age: 24 * 3600, count: 1000 },
+    });
+  }
+
+  /**
+   * Starts a deployment over with fresh attempts.
+   * @returns the record as it stands then: `queued`, or `superseded` when a newer snapshot is live
+   * @throws NOT_FOUND, CONFLICT when it is in a state that cannot be started over
+   */
+  async redrive(id: string, by: string): Promise<DeploymentRecord> {
+    const { deployments, wakeUps } = this.#options;
+    const before = await deployments.get(id);
+    if (!before) throw new GraphshiftError('NOT_FOUND', `there is no deployment ${id}`);
+    await this.#leave(before, 'discovered', `started over by ${by}`);
+    const after = await deployments.get(id);
+    if (!after) throw new GraphshiftError('NOT_FOUND', `deployment ${id} is gone`);
+    await wakeUps.ensureHead(deployments, await deployments.chooseHead(after.customer));
+    return after;
+  }
+
+  /** Gives a dead deployment up. @throws NOT_FOUND, CONFLICT when it is not dead */
+  async discard(id: string, by: string): Promise<void> {
+    const before = await this.#options.deployments.get(id);
+    if (!before) throw new GraphshiftError('NOT_FOUND', `there is no deployment ${id}`);
+    await this.#leave(before, 'cancelled', `discarded by ${by}`);
+  }
+
+  async #leave(record: DeploymentRecord, to: 'discovered' | 'cancelled', detail: string): Promise<void> {
+    const from = to === 'discovered' ? REVIVABLE_STATES : (['dead', 'quarantined'] as const);
+    const result = await this.#options.deployments.transition({
+      id: record.id,
+      from,
+      to,
+      run: record.run,
+      fields: { reason: to === 'cancelled' ? detail : undefined },
+      detail,
+    });
+    if (result.kind !== 'ok') {
+      const message = `deployment ${record.id} is ${result.found}; only ${from.join(', ')} can be ${to === 'discovered' ? 'started over' : 'discarded'}`;
+      throw new GraphshiftError('CONFLICT', message);
+    }
+    this.#options.log.info({ deployment: record.id, run: record.run }, `${record.id}: ${detail}`);
+    // A letter that Bull Board is retrying right now is locked; it completes by itself.
+    await this.queue.remove(jobId(record.id, record.run)).catch(() => 0);
+  }
+}
+
+/** The worker that lets letters arrive in the failed set, and redrives one that somebody retries there. */
+export class DeadLetterDesk implements Service {
+  readonly #options: DeadLetterOptions & { readonly letters: DeadLetters; readonly blocking: Redis };
+  #worker: Worker | undefined;
+
+  constructor(options: DeadLetterOptions & { letters: DeadLetters; blocking: Redis }) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    if (this.#worker) return;
+    this.#worker = new Worker(
+      DEAD_LETTER_QUEUE,
+      async (job) => {
+        const letter = deadLetterPayload.parse(job.data);
+        if (job.attemptsMade === 0) throw arrival(letter.message, letter.stack);
+        return this.#revive(letter.deployment, letter.run);
+      },
+      // Arrivals and revivals are a few commands each; a stalled one is simply done again.
+      {
+        connection: this.#options.blocking,
+        prefix: this.#options.keys.prefix,
+        concurrency: 4,
+        maxStalledCount: 1000,
+        stalledInterval: 10_000,
+      },
+    );
+    this.#worker.on('error', (error) =>
+      this.#options.log.warn({ err: error }, `dead-letter queue: ${error.message}`),
+    );
+    await this.#worker.waitUntilReady();
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker?.close();
+    this.#worker = undefined;
+  }
+
+  async #revive(deployment: string, run: number): Promise<string> {
+    const { deployments, letters } = this.#options;
+    const record = await deployments.get(deployment);
+    if (!record) return 'the deployment is gone';
+    if (record.state !== 'dead' || record.run !== run)
+      return `nothing to do: run ${record.run} is ${record.state}`;
+    const after = await letters.redrive(deployment, 'Bull Board');
+    return `started over as run ${after.run}: ${after.state}`;
+  }
+}
+
+/** The original error, so that the failed letter shows its message and stack. */
+function arrival(message: string, stack: string | undefined): Error {
+  const error = new UnrecoverableError(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,48 @@
+/**
+ * Every Redis key is made here. All of them carry the prefix as a hash tag, so that a script's keys lie in one slot
+ * of a Redis Cluster; BullMQ gets the same prefix.
+ */
+export interface Keys {
+  /** For BullMQ's `prefix` option. */
+  readonly prefix: string;
+  /** Hash: one deployment. */
+  deployment(id: string): string;
+  /** Sorted set of deployment ids in a state, by time of arrival there. */
+  state(state: string): string;
+  /** Sorted set of one customer's deployment ids, by snapshot timestamp. */
+  history(customer: string): string;
+  /** Sorted set of one customer's `discovered` deployment ids, by snapshot timestamp. */
+  backlog(customer: string): string;
+  /** Hash: `head`, `epoch`, `live` of one customer. */
+  customer(customer: string): string;
+  /** Sorted set of all customers by name, scores 0. */
+  readonly customers: string;
+  /** Hash: database name → `held`, or the server time in ms at which it was released. */
+  readonly reservations: string;
+  /** Stream: every transition. */
+  readonly audit: string;
+  /** Set of the roots that have refusals. */
+  readonly refusedRoots: string;
+  /** Hash: path → error, for what below a root cannot be a deployment. */
+  refusals(root: string): string;
+}
+
+export const DEFAULT_PREFIX = 'graphshift';
+
+/** @param name text without braces that tells installations on one Redis apart */
+export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
+  const prefix = `{${name}}`;
+  return {
+    prefix,
+    deployment: (id) => `${prefix}:deployment:${id}`,
+    state: (state) => `${prefix}:state:${state}`,
+    history: (customer) => `${prefix}:history:${customer}`,
+    backlog: (customer) => `${prefix}:backlog:${customer}`,
+    customer: (customer) => `${prefix}:customer:${customer}`,
+    customers: `${prefix}:customers`,
+    reservations: `${prefix}:reservations`,
+    audit: `${prefix}:audit`,
+    refusedRoots: `${prefix}:refused-roots`,
+    refusals: (root) => `${prefix}:refusals:${root}`,
+  };
+}

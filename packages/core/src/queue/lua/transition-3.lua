@@ -1,0 +1,68 @@
+--[[
+  Moves a deployment to another state if it is where the caller believes it to be. The caller has checked the edge
+  against the table of transitions.
+
+  KEYS[1] the deployment's hash
+  KEYS[2] the customer's hash
+  KEYS[3] the reservations
+  ARGV[1] prefix   ARGV[2] id   ARGV[3] expected states as JSON array   ARGV[4] expected run, or ''
+  ARGV[5] expected epoch, or '' where no holder is involved   ARGV[6] new state   ARGV[7] now (ms)
+  ARGV[8] fields to set as a JSON object of strings; false removes   ARGV[9] detail for the audit
+  ARGV[10] '' or JSON { database, existing: [names], max, listedAt (server ms) }: room that the new state needs
+  ARGV[11] '1' when the deployment starts over (new run)   ARGV[12] '1' when the new state is an end state
+  Output: { 'ok', the customer's head or '', run } or { 'missing' | 'state' | 'run' | 'fenced' | 'full', what is there }
+]]
+--- @include "_record"
+
+local prefix, id, expected, run, epoch, to, now, fields, detail, room, revive, ends = unpack(ARGV)
+local state, current_run, current_epoch, customer, timestamp, database =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'run', 'epoch', 'customer', 'timestamp', 'database'))
+if not state then return { 'missing', '' } end
+local known = false
+for _, from in ipairs(cjson.decode(expected)) do known = known or from == state end
+if not known then return { 'state', state } end
+if run ~= '' and current_run ~= run then return { 'run', current_run } end
+if epoch ~= '' and current_epoch ~= epoch then return { 'fenced', current_epoch or '' } end
+
+if room ~= '' then
+  room = cjson.decode(room)
+  local names, count = {}, 0
+  for _, name in ipairs(room.existing) do
+    names[name] = true
+    count = count + 1
+  end
+  -- A released reservation counts until a listing that began after its release can have seen its database.
+  local reserved = redis.call('HGETALL', KEYS[3])
+  for i = 1, #reserved, 2 do
+    if reserved[i + 1] ~= 'held' and tonumber(reserved[i + 1]) < room.listedAt then
+      redis.call('HDEL', KEYS[3], reserved[i])
+    elseif not names[reserved[i]] and reserved[i] ~= room.database then
+      count = count + 1
+    end
+  end
+  if not names[room.database] and count >= room.max then return { 'full', tostring(count) } end
+  redis.call('HSET', KEYS[3], room.database, 'held')
+  database = room.database
+end
+
+for field, value in pairs(cjson.decode(fields)) do
+  if value == false then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
+end
+if not BUSY[to] then
+  -- One server's clock for releases and listings: the workers' clocks may differ.
+  local time = redis.call('TIME')
+  if database and redis.call('HGET', KEYS[3], database) == 'held' then
+    redis.call('HSET', KEYS[3], database, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+  end
+  redis.call('HSET', KEYS[1], 'holder', '')
+end
+if ends == '1' then redis.call('HSET', KEYS[1], 'endedAt', now) end
+if revive == '1' then
+  current_run = tostring(redis.call('HINCRBY', KEYS[1], 'run', 1))
+  redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows')
+  redis.call('ZADD', prefix .. ':backlog:' .. customer, timestamp, id)
+end
+if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end
+move(prefix, id, state, to, now, detail)
+if to == 'live' then redis.call('HSET', KEYS[2], 'live', timestamp) end
+return { 'ok', choose_head(prefix, customer, now), current_run }
