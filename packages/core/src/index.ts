@@ -92,3 +92,9 @@ export {
   parseTimestamp,
   type SnapshotName,
 } from './snapshot/names.ts';
+export {
+  type FoundSnapshot,
+  findSnapshots,
+  type Observation,
+  observeSnapshot,
+} from './snapshot-source/observe.ts';
