@@ -44,7 +44,7 @@ export type {
   StoreHealth,
   StoreListing,
 } from './graph-store/graph-store.ts';
-export { openStore } from './graph-store/open-store.ts';
+export { openConfiguredStore } from './graph-store/open-store.ts';
 export {
   type AliasView,
   type DeploymentDetail,
