@@ -4,7 +4,7 @@
  * child ends at once when its parent is gone, and leaves interrupts to its parent.
  */
 
-import { type ChildProcess as NodeChild, fork } from 'node:child_process';
+import { fork, type ChildProcess as NodeChild } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { asGraphshiftError, type ErrorRecord, GraphshiftError } from './errors.ts';
@@ -136,7 +136,10 @@ export class ChildProcess<C extends ChildCommands> {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => end(new ChildTimeout(`${this.#name} took longer than ${timeoutMs} ms`)), timeoutMs);
+        : setTimeout(
+            () => end(new ChildTimeout(`${this.#name} took longer than ${timeoutMs} ms`)),
+            timeoutMs,
+          );
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#keepParentAlive(true);
     try {

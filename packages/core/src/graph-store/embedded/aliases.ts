@@ -3,7 +3,7 @@
  * rename changes both. Cutover directories are never changed and are kept as long as their database.
  */
 
-import { mkdir, readFile, readlink, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GraphshiftError } from '../../platform/errors.ts';
 import { aliasName, parseDatabaseName } from '../../snapshot/names.ts';
@@ -40,9 +40,13 @@ export class Aliases {
         return { customer: aliasName(customer), database, properties };
       } catch (error) {
         if (isMissing(error) && attempt < READ_TRIES) continue;
-        throw new GraphshiftError('STORE_UNFIT', `alias ${customer} leads to ${cutover}, which is not whole`, {
-          cause: error,
-        });
+        throw new GraphshiftError(
+          'STORE_UNFIT',
+          `alias ${customer} leads to ${cutover}, which is not whole`,
+          {
+            cause: error,
+          },
+        );
       }
     }
   }
@@ -84,6 +88,7 @@ export class Aliases {
   }
 
   async #fire(change: AliasChange, prepared: string): Promise<void> {
+    if (!(await unlessMissing(lstat(prepared)))) throw fenced(change.customer, change.properties.epoch);
     await this.#requireComplete(this.#layout.customer(change.customer), change.database);
     try {
       await rename(prepared, this.#layout.alias(change.customer));
@@ -104,10 +109,16 @@ export class Aliases {
 
   async #requireComplete(customer: string, database: string): Promise<void> {
     if (parseDatabaseName(database)?.customer !== customer)
-      throw new GraphshiftError('NOT_FOUND', `customer ${customer} has no database ${JSON.stringify(database)}`);
+      throw new GraphshiftError(
+        'NOT_FOUND',
+        `customer ${customer} has no database ${JSON.stringify(database)}`,
+      );
     const { state } = await this.#databases.judge(database);
     if (state !== 'complete')
-      throw new GraphshiftError('CONFLICT', `database ${database} is ${state}; an alias targets complete ones`);
+      throw new GraphshiftError(
+        'CONFLICT',
+        `database ${database} is ${state}; an alias targets complete ones`,
+      );
   }
 
   /** Removes the cutover directories of a database that is gone; the alias's own stays whatever it leads to. */

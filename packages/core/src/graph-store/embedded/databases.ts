@@ -97,7 +97,10 @@ export class Databases {
       if (code === 'ENOENT') throw fenced(mark.customer, mark.epoch);
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
       const { state } = await this.judge(database);
-      throw new GraphshiftError('CONFLICT', `database ${database} is there already (${state}); drop it first`);
+      throw new GraphshiftError(
+        'CONFLICT',
+        `database ${database} is there already (${state}); drop it first`,
+      );
     }
     await syncDirectory(this.#layout.area('databases'));
   }

@@ -72,7 +72,10 @@ export class Drops {
   async #refuseTarget(customer: string, name: string): Promise<void> {
     const alias = await this.#aliases.read(customer);
     if (alias?.database === name)
-      throw new GraphshiftError('CONFLICT', `database ${name} is the target of alias ${customer}: move it first`);
+      throw new GraphshiftError(
+        'CONFLICT',
+        `database ${name} is the target of alias ${customer}: move it first`,
+      );
   }
 
   /** Finishes deletions that a crash cut short. */

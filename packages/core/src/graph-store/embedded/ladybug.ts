@@ -7,14 +7,14 @@ import { rm } from 'node:fs/promises';
 import type { Connection, Database, LbugValue, ProgressCallback, QueryResult } from '@ladybugdb/core';
 import { GraphshiftError } from '../../platform/errors.ts';
 
-type Ladybug = typeof import('@ladybugdb/core');
+type Ladybug = Pick<typeof import('@ladybugdb/core'), 'Database' | 'Connection'>;
 export type LadybugRow = Record<string, LbugValue>;
 
 let loaded: Promise<Ladybug> | undefined;
 
 /** @throws STORE_UNFIT when there is no binary for this platform */
 export function importLadybug(): Promise<Ladybug> {
-  loaded ??= import('@ladybugdb/core').catch((error: unknown) => {
+  loaded ??= import('@ladybugdb/core').catch((error: unknown): never => {
     loaded = undefined;
     throw new GraphshiftError(
       'STORE_UNFIT',
@@ -109,7 +109,10 @@ export async function removeSideFiles(path: string): Promise<void> {
 /** A label, type or property as Cypher text; `names.ts` has refused what cannot be quoted. */
 export function quoteName(name: string): string {
   if (name === '' || /[`\0]/.test(name))
-    throw new GraphshiftError('NAME_INVALID', `${JSON.stringify(name)} cannot be written as a name in Cypher`);
+    throw new GraphshiftError(
+      'NAME_INVALID',
+      `${JSON.stringify(name)} cannot be written as a name in Cypher`,
+    );
   return `\`${name}\``;
 }
 

@@ -69,10 +69,7 @@ export function probes(type: string, value: string, prefix: string): string[] {
   if (!wide && !TEMPORAL.test(element)) return [];
   const low = list ? `list_min(${value})` : value;
   const high = list ? `list_max(${value})` : value;
-  const range = [
-    `min(${low})::VARCHAR AS ${prefix}_low`,
-    `max(${high})::VARCHAR AS ${prefix}_high`,
-  ];
+  const range = [`min(${low})::VARCHAR AS ${prefix}_low`, `max(${high})::VARCHAR AS ${prefix}_high`];
   const fine = fineness(element, list, value);
   return fine ? [...range, `${fine} AS ${prefix}_fine`] : range;
 }
@@ -90,7 +87,8 @@ function remainder(element: string, value: string): string {
 }
 
 export function rangeOf(row: DuckRow, prefix: string): Range {
-  const text = (key: string) => (typeof row[key] === 'string' ? { [key.slice(prefix.length + 1)]: row[key] } : {});
+  const text = (key: string) =>
+    typeof row[key] === 'string' ? { [key.slice(prefix.length + 1)]: row[key] } : {};
   return { ...text(`${prefix}_low`), ...text(`${prefix}_high`), fine: row[`${prefix}_fine`] === true };
 }
 
@@ -101,57 +99,80 @@ export function rangeOf(row: DuckRow, prefix: string): Range {
 export function planColumn(column: SnapshotColumn, value: string, range: Range, where: string): ColumnPlan {
   const { name, type } = column;
   const { element, list } = elementOf(type);
-  const base = { name, logical: type };
-  const plan = (stored: string, select: string, cast?: string): ColumnPlan =>
-    list
-      ? { ...base, stored: `${stored}[]`, select, ...(cast && { cast: `${cast}[]` }) }
-      : { ...base, stored, select, ...(cast && { cast }) };
-  const as = (duck: string) => `${value}::${duck}${list ? '[]' : ''}`;
+  return { name, logical: type, ...wayOf({ name, element, list, value, range, where }) };
+}
 
-  if (INTEGER.test(element)) {
-    if (NARROW.test(element) || within(range, EXACT)) return plan('INT64', as('BIGINT'));
-    if (within(range, INT128_MAX)) return plan('INT128', as('VARCHAR'), 'INT128');
-    throw refused(where, name, `${range.high} is beyond 128 bits; the store takes integers to 2^127 - 1`);
-  }
-  if (TEMPORAL.test(element)) {
-    refuseEndless(range, where, name);
-    if (element === 'DATE') return plan('DATE', value);
-    return timestampPlan(element, range, plan, value, as);
-  }
+interface Subject {
+  readonly name: string;
+  readonly element: string;
+  readonly list: boolean;
+  readonly value: string;
+  readonly range: Range;
+  readonly where: string;
+}
+
+type Way = Omit<ColumnPlan, 'name' | 'logical'>;
+
+function wayOf(subject: Subject): Way {
+  const { element, list, value } = subject;
+  if (INTEGER.test(element)) return integerWay(subject);
+  if (TEMPORAL.test(element)) return temporalWay(subject);
   const digits = Number(/^DECIMAL\((\d+),\s*\d+\)$/.exec(element)?.[1] ?? 0);
-  if (digits > DECIMAL_DIGITS) return plan('STRING', as('VARCHAR'));
-  if (digits > 0) return plan(element, as('VARCHAR'), element);
-  if (element === 'BOOLEAN') return plan('BOOL', value);
-  if (element === 'FLOAT' || element === 'DOUBLE') return plan('DOUBLE', as('DOUBLE'));
-  if (element === 'BLOB' && !list) return plan('BLOB', value);
-  if (/^(VARCHAR|NULL|"NULL"|UUID|TIME|TIME_NS|TIME WITH TIME ZONE|INTERVAL|ENUM\(.*\))$/s.test(element))
-    return plan('STRING', as('VARCHAR'));
+  if (digits > DECIMAL_DIGITS) return way(subject, 'STRING', 'VARCHAR');
+  if (digits > 0) return way(subject, element, 'VARCHAR', element);
+  const plain = PLAIN_WAYS[element];
+  if (plain) return way(subject, plain.stored, plain.duck);
+  if (element === 'BLOB' && !list) return { stored: 'BLOB', select: value };
+  const text = `CASE WHEN ${value} IS NOT NULL THEN to_json(${value})::VARCHAR END`;
+  return /^ENUM\(/.test(element) ? way(subject, 'STRING', 'VARCHAR') : { stored: 'STRING', select: text };
+}
+
+const PLAIN_WAYS: Readonly<Record<string, { stored: string; duck: string }>> = {
+  BOOLEAN: { stored: 'BOOL', duck: 'BOOLEAN' },
+  FLOAT: { stored: 'DOUBLE', duck: 'DOUBLE' },
+  DOUBLE: { stored: 'DOUBLE', duck: 'DOUBLE' },
+  ...Object.fromEntries(
+    ['VARCHAR', 'NULL', 'UUID', 'TIME', 'TIME_NS', 'TIME WITH TIME ZONE', 'INTERVAL'].map((type) => [
+      type,
+      { stored: 'STRING', duck: 'VARCHAR' },
+    ]),
+  ),
+};
+
+/** By a cast in DuckDB, and another in LadybugDB where Parquet has no such type; elementwise for a list. */
+function way({ value, list }: Subject, stored: string, duck: string, cast?: string): Way {
+  const suffix = list ? '[]' : '';
   return {
-    ...base,
-    stored: 'STRING',
-    select: `CASE WHEN ${value} IS NOT NULL THEN to_json(${value})::VARCHAR END`,
+    stored: `${stored}${suffix}`,
+    select: `${value}::${duck}${suffix}`,
+    ...(cast !== undefined && { cast: `${cast}${suffix}` }),
   };
 }
 
-function timestampPlan(
-  element: string,
-  range: Range,
-  plan: (stored: string, select: string, cast?: string) => ColumnPlan,
-  value: string,
-  as: (duck: string) => string,
-): ColumnPlan {
+function integerWay(subject: Subject): Way {
+  const { element, range, where, name } = subject;
+  if (NARROW.test(element) || within(range, EXACT)) return way(subject, 'INT64', 'BIGINT');
+  // DuckDB writes 128 bits to Parquet as a double.
+  if (within(range, INT128_MAX)) return way(subject, 'INT128', 'VARCHAR', 'INT128');
+  throw refused(where, name, `${range.high} is beyond 128 bits; the store takes integers to 2^127 - 1`);
+}
+
+function temporalWay(subject: Subject): Way {
+  const { element, list, value, range, where, name } = subject;
+  refuseEndless(range, where, name);
+  if (element === 'DATE') return way(subject, 'DATE', 'DATE');
   if (element === 'TIMESTAMP_NS' && range.fine) {
-    const list = plan('STRING', value).stored.endsWith('[]');
     const format = (text: string) => `strftime(${text}, '${NANOSECOND_FORMAT}')`;
-    return plan('STRING', list ? `list_transform(${value}, lambda e: ${format('e')})` : format(value));
+    if (!list) return { stored: 'STRING', select: format(value) };
+    return { stored: 'STRING[]', select: `list_transform(${value}, lambda e: ${format('e')})` };
   }
   // Whole microseconds may still have digits below the millisecond: the probe of nanoseconds does not tell.
   const subMillisecond = element === 'TIMESTAMP_NS' || range.fine;
-  const zoned = element === 'TIMESTAMP WITH TIME ZONE';
-  const column = zoned
-    ? plan('TIMESTAMP_TZ', as('TIMESTAMP'), 'TIMESTAMP_TZ')
-    : plan('TIMESTAMP', as('TIMESTAMP'));
-  return subMillisecond ? { ...column, subMillisecond } : column;
+  const kept =
+    element === 'TIMESTAMP WITH TIME ZONE'
+      ? way(subject, 'TIMESTAMP_TZ', 'TIMESTAMP', 'TIMESTAMP_TZ')
+      : way(subject, 'TIMESTAMP', 'TIMESTAMP');
+  return subMillisecond ? { ...kept, subMillisecond } : kept;
 }
 
 function within(range: Range, limit: bigint): boolean {
