@@ -98,3 +98,12 @@ export {
   type Observation,
   observeSnapshot,
 } from './snapshot-source/observe.ts';
+export {
+  BROKEN_CODES,
+  BROKEN_KINDS,
+  type BrokenKind,
+  breakSnapshot,
+  type SnapshotContent,
+  simulateSnapshot,
+  writeSnapshot,
+} from './snapshot-source/simulate.ts';
