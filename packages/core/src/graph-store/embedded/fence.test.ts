@@ -45,15 +45,15 @@ function holder(): Holder & { readonly databases: Databases; readonly drops: Dro
 }
 
 /** What a sealed and verified load leaves, without the graph. */
-async function makeDatabase(timestamp: number): Promise<string> {
+async function makeDatabase(timestamp: number, epoch = 0): Promise<string> {
   const { databases } = holder();
-  const mark: LoadMark = { customer: 'acme', timestamp, run: 1, epoch: 0 };
+  const mark: LoadMark = { customer: 'acme', timestamp, run: 1, epoch };
   const build = await databases.begin(mark);
   await writeFile(join(build, GRAPH_FILE), '');
   await writeFile(join(build, CERTIFICATE_FILE), '{}');
   const name = `acme-${timestamp}`;
   await databases.publish(mark, build, name);
-  await databases.unmark(name, 0);
+  await databases.unmark(name, epoch);
   return name;
 }
 
@@ -73,71 +73,95 @@ async function attempt(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
+interface Race {
+  /** The highest epoch whose take-over was over. */
+  highest: number;
+  /** `highest` as it was when the change was fired. */
+  readonly fired: { own: number; highest: number; made: boolean; isDrop: boolean }[];
+}
+
+/** A holder that takes over, prepares and fires, one step a call. */
+function racer(
+  race: Race,
+  own: number,
+  databases: readonly [string, string],
+  target: string | undefined,
+  skipTakeOver: boolean,
+): () => Promise<void> {
+  const store = holder();
+  let prepared: PreparedChange | undefined;
+  const tookOver = (made: boolean) => {
+    if (made) race.highest = Math.max(race.highest, own);
+  };
+  const prepare = async () => {
+    const seen = await store.alias('acme');
+    const database = seen?.database === databases[0] ? databases[1] : databases[0];
+    prepared =
+      target === undefined
+        ? await store.prepareAlias({ customer: 'acme', database, properties: properties(own) })
+        : await store.prepareDrop('acme', target, own);
+  };
+  const steps = [
+    async () => {
+      if (!skipTakeOver) tookOver(await attempt(store.takeOver('acme', own)));
+    },
+    async () => tookOver(await attempt(prepare())),
+    async () => {
+      if (!prepared) return;
+      const { highest } = race;
+      const made = await attempt(prepared.fire());
+      race.fired.push({ own, highest, made, isDrop: target !== undefined });
+    },
+  ];
+  return async () => steps.shift()?.();
+}
+
 describe('fencing under races', () => {
   it('never lets a lower epoch move the alias or drop a database after a take-over', async () => {
-    const names = [await makeDatabase(1), await makeDatabase(2)] as const;
+    const databases = [await makeDatabase(1), await makeDatabase(2)] as const;
     let epoch = 1;
-    await (
-      await holder().prepareAlias({ customer: 'acme', database: names[0], properties: properties(epoch) })
-    ).fire();
+    const first = { customer: 'acme', database: databases[0], properties: properties(epoch) };
+    await (await holder().prepareAlias(first)).fire();
+    let refused = 0;
+    let spare = 1000;
+    // Each round lets some holders make their next step at the same time.
+    const rounds = fc.array(fc.uniqueArray(fc.nat(3), { minLength: 1, maxLength: 2 }), {
+      minLength: 9,
+      maxLength: 14,
+    });
+    const drops = fc.array(fc.boolean(), { minLength: 4, maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.array(fc.boolean(), { minLength: 2, maxLength: 5 }),
-        async (s, kinds) => {
-          const base = epoch;
-          epoch += kinds.length + 1;
-          // Each holder takes over, reads, prepares and fires, at any point of the others' steps.
-          const fired: number[] = [];
-          const missing: number[] = [];
-          const work = kinds.map(async (drops, index) => {
-            const own = base + 1 + index;
-            const store = holder();
-            await s.schedule(Promise.resolve(), `wake ${own}`);
-            let prepared: PreparedChange | undefined;
-            await attempt(
-              (async () => {
-                const seen = await store.takeOver('acme', own);
-                if (!seen) missing.push(own);
-                await s.schedule(Promise.resolve(), `read ${own}`);
-                const other = seen?.database === names[0] ? names[1] : names[0];
-                prepared = drops
-                  ? await store.prepareDrop('acme', `acme-${1000 + own}`, own)
-                  : await store.prepareAlias({
-                      customer: 'acme',
-                      database: other,
-                      properties: properties(own),
-                    });
-              })(),
-            );
-            await s.schedule(Promise.resolve(), `prepared ${own}`);
-            if (!prepared) return;
-            const before = await store.alias('acme');
-            const highest = await store.fence.highest('acme');
-            const made = await attempt(prepared.fire());
-            if (!made) return;
-            fired.push(own);
-            // Whoever had taken over before the fire began must have ended it.
-            if (highest > own) throw new Error(`epoch ${own} fired after epoch ${highest} had taken over`);
-            if (!before) missing.push(own);
-          });
-          await s.waitAll();
-          await Promise.all(work);
-          const alias = await holder().alias('acme');
-          expect(alias).toBeDefined();
-          expect(missing).toEqual([]);
-          const moved = fired.filter((own) => !kinds[own - base - 1]);
-          // The alias is what the highest epoch that moved it made of it.
-          if (moved.length > 0) expect(alias?.properties.epoch).toBe(Math.max(...moved));
-        },
-      ),
-      { numRuns: 60 },
+      fc.asyncProperty(rounds, drops, fc.boolean(), async (schedule, kinds, skipTakeOver) => {
+        const race: Race = { highest: epoch, fired: [] };
+        const racers = await Promise.all(
+          kinds.map(async (isDrop) => {
+            epoch += 1;
+            spare += 1;
+            const own = epoch;
+            const target = isDrop ? await makeDatabase(spare, own) : undefined;
+            return racer(race, own, databases, target, skipTakeOver);
+          }),
+        );
+        for (const round of schedule) {
+          await Promise.all(round.map((index) => racers[index]?.()));
+          expect(await holder().alias('acme')).toBeDefined();
+        }
+        refused += race.fired.filter(({ made }) => !made).length;
+        const late = race.fired.filter(({ made, own, highest }) => made && highest > own);
+        expect(late).toEqual([]);
+        const moves = race.fired.filter(({ made, isDrop }) => made && !isDrop).map(({ own }) => own);
+        if (moves.length > 0)
+          expect((await holder().alias('acme'))?.properties.epoch).toBe(Math.max(...moves));
+        await holder().takeOver('acme', epoch);
+      }),
+      { numRuns: 100 },
     );
+    expect(refused).toBeGreaterThan(10);
   });
 
   it('drops once, or not at all, when a drop races a take-over', async () => {
     for (let round = 1; round <= 40; round++) {
-      const name = await makeDatabase(100 + round);
+      const name = await makeDatabase(100 + round, round * 2);
       const drop = await holder().prepareDrop('acme', name, round * 2);
       const [made] = await Promise.all([attempt(drop.fire()), holder().takeOver('acme', round * 2 + 1)]);
       const there = (await holder().databases.list()).some((database) => database.name === name);
