@@ -38,16 +38,20 @@ export interface Graph {
   close(): Promise<void>;
 }
 
-export async function openGraph(
-  path: string,
-  options: { bufferBytes: number; readOnly: boolean; threads: number },
-): Promise<Graph> {
+export interface GraphOptions {
+  readonly bufferBytes: number;
+  readonly readOnly: boolean;
+  readonly threads: number;
+  /** Of what is written. @default true */
+  readonly compression?: boolean;
+}
+
+export async function openGraph(path: string, options: GraphOptions): Promise<Graph> {
   const { Database, Connection } = await importLadybug();
-  const compression = true;
   const database: Database = new Database(
     path,
     options.bufferBytes,
-    compression,
+    options.compression ?? true,
     options.readOnly,
     MAX_DATABASE_BYTES,
   );
