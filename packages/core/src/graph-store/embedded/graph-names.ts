@@ -1,7 +1,8 @@
 /**
- * Names that the embedded store cannot keep as they are. It has one namespace without case for labels and types, and
- * another for the properties of each, knows no escape for the back-tick, and takes a dot in a label or type for the
- * name of another database. A name is never changed on the way in: queries are written with it.
+ * Names that the embedded store cannot keep as they are. It has one namespace without case for labels and types
+ * (which the inspection of every snapshot sees to), and another for the properties of each, knows no escape for the
+ * back-tick, and takes a dot in a label or type for the name of another database. A name is never changed on the way
+ * in: queries are written with it.
  */
 
 import { GraphshiftError } from '../../platform/errors.ts';
@@ -17,28 +18,21 @@ const RESERVED = ['_id', '_label', '_src', '_dst', '_nodes', '_rels'];
 
 /** @throws NAME_INVALID, COLUMN_NAME */
 export function checkNames(manifest: SnapshotManifest, idProperty: string): void {
-  const taken = new Map<string, string>();
-  const claim = (kind: string, group: SnapshotGroup) => {
-    const what = `${kind} ${JSON.stringify(group.name)}`;
-    refuseUnquotable('NAME_INVALID', what, group.name);
-    if (group.name.includes('.'))
-      throw new GraphshiftError('NAME_INVALID', `${what} has a dot, which the embedded store cannot keep`);
-    const other = taken.get(fold(group.name));
-    if (other !== undefined)
-      throw new GraphshiftError(
-        'NAME_INVALID',
-        `${what} differs from ${other} in case only or not at all; the embedded store keeps labels and types in one namespace without case`,
-      );
-    taken.set(fold(group.name), what);
-  };
   for (const group of manifest.nodes) {
-    claim('label', group);
+    checkTable('label', group.name);
     checkProperties(`nodes/${group.name}`, group.columns.slice(NODE_COLUMNS), [idProperty, LABELS_PROPERTY]);
   }
   for (const group of manifest.relationships) {
-    claim('type', group);
+    checkTable('type', group.name);
     checkProperties(`relationships/${group.name}`, group.columns.slice(RELATIONSHIP_COLUMNS), []);
   }
+}
+
+function checkTable(kind: string, name: string): void {
+  const what = `${kind} ${JSON.stringify(name)}`;
+  refuseUnquotable('NAME_INVALID', what, name);
+  if (name.includes('.'))
+    throw new GraphshiftError('NAME_INVALID', `${what} has a dot, which the embedded store cannot keep`);
 }
 
 function checkProperties(where: string, columns: SnapshotGroup['columns'], own: readonly string[]): void {

@@ -111,14 +111,7 @@ class EmbeddedLoad implements Load {
 
   #certify(sealed: SealedBuild): LoadCertificate {
     const { nodes, relationships, peakMemory } = sealed;
-    const problem = [...nodes, ...relationships].find(
-      ({ footers, read, sent, acknowledged, counted }) =>
-        new Set([footers, read, sent, acknowledged, counted]).size !== 1,
-    );
-    if (problem)
-      throw new GraphshiftError('CERTIFICATE', `rows do not match: ${describe(problem)}`, {
-        details: { ...problem },
-      });
+    refuseMismatch([...nodes, ...relationships]);
     const { customer, timestamp, run, epoch } = this.#request;
     return {
       customer,
@@ -167,7 +160,15 @@ function aborted(request: LoadRequest, signal: AbortSignal | undefined, cause?: 
   });
 }
 
-function describe(count: CertifiedCount): string {
-  const { name, footers, read, sent, acknowledged, counted } = count;
-  return `${name}: ${footers} in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`;
+/** @throws CERTIFICATE naming the first label or type whose rows do not match at every station */
+export function refuseMismatch(counts: readonly CertifiedCount[]): void {
+  for (const count of counts) {
+    const { name, footers, read, sent, acknowledged, counted } = count;
+    if ([read, sent, acknowledged, counted].every((rows) => rows === footers)) continue;
+    throw new GraphshiftError(
+      'CERTIFICATE',
+      `rows of ${name} do not match: ${footers} in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`,
+      { details: { ...count } },
+    );
+  }
 }
