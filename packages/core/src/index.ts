@@ -42,6 +42,7 @@ export type {
   LoadProgress,
   LoadRequest,
   PreparedChange,
+  QueryOptions,
   QueryResult,
   QueryTarget,
   StoreHealth,

@@ -4,16 +4,17 @@ import { rm } from 'node:fs/promises';
 import {
   type AliasProperties,
   ChildProcess,
-  type ErrorCode,
   type GraphStore,
-  GraphshiftError,
   type LoadCertificate,
   type LoadProgress,
   type QueryTarget,
   siblingModule,
 } from '@graphshift/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeSnapshotRoot, type SnapshotContent, type SnapshotRoot, simulateSnapshot } from './snapshots.ts';
+import { EXACT, exactValues, oddShapes, peopleAndCompanies, T1 } from './contract-snapshots.ts';
+import { queryContract } from './query-contract.ts';
+import { rejects } from './rejects.ts';
+import { makeSnapshotRoot, type SnapshotRoot, simulateSnapshot } from './snapshots.ts';
 import type { StoreProcessCommands, StoreRecipe } from './store-process.ts';
 
 export interface StoreUnderTest {
@@ -29,7 +30,6 @@ export interface ContractOptions {
   create(): Promise<StoreUnderTest>;
 }
 
-const T1 = 1_700_000_000;
 const T2 = 1_700_086_400;
 const ACME = 'acme-1700000000';
 const ACME_2 = 'acme-1700086400';
@@ -412,52 +412,10 @@ export function graphStoreContract(name: string, options: ContractOptions): void
       });
     });
 
-    describe('query', () => {
-      beforeEach(async () => deploy(await root.write(peopleAndCompanies(T1)), T1));
-
-      it('refuses whatever writes, leaves the database or is more than one statement', async () => {
-        for (const cypher of REFUSED_STATEMENTS)
-          await rejects(store.query({ database: ACME }, cypher), 'QUERY_REFUSED', cypher);
-        expect((await store.counts(ACME)).labels).toEqual({ Company: 1, Person: 3 });
-      });
-
-      it('takes parameters and literals whatever they hold', async () => {
-        const evil = `x'"\`\\ // */ ; DROP TABLE Person RETURN {} $x é😀\n`;
-        expect(await rows('RETURN $evil AS v', undefined, { evil })).toEqual([{ v: evil }]);
-        expect(await rows('RETURN "a;b // c" AS v /* CREATE */ // DROP', undefined)).toEqual([
-          { v: 'a;b // c' },
-        ]);
-        const found = 'MATCH (p:Person) WHERE p.name = $name RETURN p.id AS id;';
-        expect(await rows(found, undefined, { name: `O'Brien "\`\\` })).toEqual([{ id: '3' }]);
-        expect(await rows('RETURN $n + 1 AS v', undefined, { n: 9007199254740992n })).toEqual([
-          { v: 9007199254740993n },
-        ]);
-      });
-
-      it('ends a runaway query, and answers the next one', async () => {
-        await rejects(
-          store.query({ database: ACME }, 'UNWIND range(1, 1000000000) AS x RETURN count(x) AS n', {
-            timeoutMs: 20_000,
-          }),
-          'QUERY_LIMIT',
-        );
-        const slow =
-          'UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y UNWIND range(1, 100) AS z RETURN sum(x * y + z) AS n';
-        await rejects(store.query({ database: ACME }, slow, { timeoutMs: 300 }), 'QUERY_LIMIT');
-        expect(await rows('MATCH (p:Person) RETURN count(*) AS n')).toEqual([{ n: 3 }]);
-      });
-
-      it('refuses more rows than allowed, and says what is wrong with a statement', async () => {
-        await rejects(
-          store.query({ database: ACME }, 'UNWIND range(1, 11) AS x RETURN x', { maxRows: 10 }),
-          'QUERY_LIMIT',
-        );
-        const error = await rejects(
-          store.query({ database: ACME }, 'MATCH (p:Nobody) RETURN p'),
-          'QUERY_FAILED',
-        );
-        expect(error.message).toContain('Nobody');
-      });
+    queryContract({
+      store: () => store,
+      load: async () => deploy(await root.write(peopleAndCompanies(T1)), T1),
+      database: ACME,
     });
 
     it('is healthy', async () => {
@@ -465,24 +423,6 @@ export function graphStoreContract(name: string, options: ContractOptions): void
     });
   });
 }
-
-const REFUSED_STATEMENTS = [
-  'COPY (MATCH (n) RETURN n) TO "/tmp/x.csv"',
-  'LOAD FROM "/etc/passwd" RETURN *',
-  'ATTACH "/tmp/x" AS x (dbtype duckdb)',
-  'CALL timeout=0',
-  'CALL show_tables() RETURN *',
-  'CREATE (:Person {id: "x"})',
-  'MATCH (p:Person) SET p.name = "x" RETURN p',
-  'MATCH (p:Person) DETACH DELETE p',
-  'MATCH (p:Person) MERGE (q:Person {id: "x"}) RETURN q',
-  'MATCH (p:Person) RETURN p; MATCH (p) RETURN p',
-  'MATCH (p) RETURN p /* ; */; DROP TABLE Person',
-  "MATCH (p) RETURN '// ' /* ' */ COPY Person FROM 'x'",
-  'RETURN "unclosed',
-  '// only a comment',
-  '',
-];
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {};
@@ -503,116 +443,6 @@ async function loadWhole(
   return load.seal();
 }
 
-/** The error a promise rejects with, which must be of this code. */
-export async function rejects(
-  promise: Promise<unknown>,
-  code: ErrorCode,
-  hint?: string,
-): Promise<GraphshiftError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error, hint).toBeInstanceOf(GraphshiftError);
-  expect(`${(error as GraphshiftError).code}: ${(error as GraphshiftError).message}`).toMatch(
-    new RegExp(`^${code}: `),
-  );
-  return error as GraphshiftError;
-}
-
 function properties(epoch: number): AliasProperties {
   return { epoch, snapshot: T1, contentHash: 'c0ffee', since: '2024-01-01T00:00:00.000Z' };
-}
-
-function peopleAndCompanies(timestamp: number): SnapshotContent {
-  return {
-    customer: 'acme',
-    timestamp,
-    nodes: {
-      Person: [
-        [{ id: '1', labels: 'Person', name: 'Ada' }],
-        [
-          { id: '2', labels: 'Person,Employee', name: 'Grace' },
-          { id: '3', labels: 'Person', name: `O'Brien "\`\\` },
-        ],
-      ],
-      Company: [{ id: '4', labels: 'Company', name: 'Works & Söhne 😀' }],
-    },
-    relationships: {
-      KNOWS: [
-        { source: '1', target: '2', type: 'KNOWS', since: 1930 },
-        { source: '2', target: '2', type: 'KNOWS', since: 1931 },
-        { source: '3', target: '4', type: 'KNOWS', since: 1932 },
-      ],
-      WORKS_AT: [{ source: '2', target: '4', type: 'WORKS_AT', title: 'Engineer' }],
-    },
-  };
-}
-
-/** Values at the ends of their types, in DuckDB's words, and what a query must give. */
-const VALUES: readonly (readonly [name: string, sql: string, value: unknown])[] = [
-  ['small', '(-32768)::SMALLINT', -32768],
-  ['safe', '9007199254740991::BIGINT', 9007199254740991],
-  ['wide', '9007199254740993::BIGINT', 9007199254740993n],
-  ['widest', '(-9223372036854775808)::BIGINT', -9223372036854775808n],
-  ['unsigned', '18446744073709551615::UBIGINT', 18446744073709551615n],
-  ['real', '0.1::DOUBLE', 0.1],
-  ['flag', 'false', false],
-  ['empty', "''", ''],
-  ['text', "'a,\"b\"\nc''\\ é😀'", 'a,"b"\nc\'\\ é😀'],
-  ['day', "DATE '0001-01-01'", '0001-01-01'],
-  ['lastDay', "DATE '9999-12-31'", '9999-12-31'],
-  ['seconds', "TIMESTAMP_S '2001-02-03 04:05:06'", '2001-02-03T04:05:06'],
-  ['micros', "TIMESTAMP '1969-12-31 23:59:59.999999'", '1969-12-31T23:59:59.999999'],
-  ['nanos', "TIMESTAMP_NS '2001-02-03 04:05:06.123456789'", '2001-02-03T04:05:06.123456789'],
-  ['wholeNanos', "TIMESTAMP_NS '2001-02-03 04:05:06.123456'", '2001-02-03T04:05:06.123456'],
-  ['zoned', "TIMESTAMPTZ '2001-02-03 04:05:06.123456+02'", '2001-02-03T02:05:06.123456Z'],
-  ['clock', "TIME '12:34:56.789012'", '12:34:56.789012'],
-  ['cents', '12345.67::DECIMAL(12, 2)', 12345.67],
-  ['decimal', '12345678901234567890.123456789::DECIMAL(38, 9)', '12345678901234567890.123456789'],
-  ['bytes', "'\\xDE\\xAD'::BLOB", '3q0='],
-  ['integers', '[1, NULL, -3]::BIGINT[]', [1, null, -3]],
-  ['wideIntegers', '[9007199254740993, 1]::BIGINT[]', [9007199254740993n, 1n]],
-  ['texts', "['a', '', NULL]", ['a', '', null]],
-  ['nothing', '[]::VARCHAR[]', []],
-  ['days', "[DATE '2001-02-03']", ['2001-02-03']],
-  ['times', "[TIMESTAMP '2001-02-03 04:05:06.000001', NULL]", ['2001-02-03T04:05:06.000001', null]],
-];
-const EXACT = Object.fromEntries(VALUES.map(([name, , value]) => [name, value]));
-
-function exactValues(): SnapshotContent {
-  const columns = VALUES.map(([name, sql]) => `${sql} AS ${name}`).join(', ');
-  const nulls = VALUES.map(([name]) => `NULL AS ${name}`).join(', ');
-  return {
-    customer: 'acme',
-    timestamp: T1,
-    nodes: {
-      Value: `SELECT 'a' AS id, 'Value' AS labels, ${columns} UNION ALL SELECT 'b', 'Value', ${nulls}`,
-    },
-    relationships: {
-      LINK: `SELECT 'a' AS source, 'b' AS target, 'LINK' AS type,
-        TIMESTAMP '2001-02-03 04:05:06.123456' AS at, (-9007199254740993)::BIGINT AS wide`,
-    },
-  };
-}
-
-function oddShapes(): SnapshotContent {
-  const link = (source: string, target: string) => ({ source, target, type: 'LINK' });
-  return {
-    customer: 'acme',
-    timestamp: T1,
-    nodes: {
-      Left: [
-        { id: 'l1', labels: 'Left' },
-        { id: 'l2', labels: 'Left' },
-      ],
-      Right: [{ id: 'r1', labels: 'Right' }],
-      'it\'s a "label"': [{ id: 'o1', labels: ['it\'s a "label"'], 'größe "\'x': 5 }],
-      Empty: `SELECT 'x' AS id, 'Empty' AS labels, 1 AS v WHERE false`,
-    },
-    relationships: {
-      LINK: [link('l1', 'l1'), link('l1', 'r1'), link('r1', 'l1'), link('l2', 'o1')],
-      NEVER: `SELECT 'x' AS source, 'y' AS target, 'NEVER' AS type WHERE false`,
-    },
-  };
 }
