@@ -54,8 +54,8 @@ function settingsOf(
   { directory, redisUrl }: DemoSurroundings,
   plan: Plan,
 ): Record<string, string> {
-  // Two kept a customer, and one more for each that is being loaded.
-  const databases = String(plan.size * 2 + demo.workers + 1);
+  // Two kept a customer, and one that waits to be dropped while the next is loaded.
+  const databases = String(plan.size * 3 + demo.workers);
   const chosen = {
     max_databases: databases,
     scan_interval: '1',

@@ -30,10 +30,10 @@ export function monthEnd(month: number): number {
   return Date.UTC(2001, month, 1) / 1000;
 }
 
-/** The directory of vega-datasets' files. */
+/** The directory of vega-datasets' files, beside its `build/`; the package exports its code only. */
 export function datasetDirectory(): string {
-  const entry = createRequire(import.meta.url).resolve('vega-datasets/package.json');
-  return join(dirname(entry), 'data');
+  const entry = createRequire(import.meta.url).resolve('vega-datasets');
+  return join(dirname(entry), '..', 'data');
 }
 
 /**

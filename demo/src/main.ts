@@ -14,6 +14,6 @@ try {
   });
 } catch (thrown) {
   const { code, message, action } = asGraphshiftError(thrown);
-  process.stderr.write(`demo: ${message}\n${code === 'USAGE' ? '' : `  ${action}\n`}`);
+  process.stderr.write(`demo: ${message}\n${code === 'USAGE' || code === 'INTERNAL' ? '' : `  ${action}\n`}`);
   process.exitCode = code === 'USAGE' ? 2 : 1;
 }
