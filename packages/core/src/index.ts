@@ -26,6 +26,8 @@ export {
   TRANSITIONS,
 } from './deployment/states.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
+export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
+export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
   AliasInfo,
   AliasProperties,
@@ -41,6 +43,7 @@ export type {
   LoadRequest,
   PreparedChange,
   QueryResult,
+  QueryTarget,
   StoreHealth,
   StoreListing,
 } from './graph-store/graph-store.ts';
@@ -53,6 +56,7 @@ export {
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
+export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
 export {
   asGraphshiftError,

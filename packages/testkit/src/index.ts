@@ -1,4 +1,10 @@
 export { findBrowser, NO_BROWSER } from './browser.ts';
+export {
+  type ContractOptions,
+  graphStoreContract,
+  rejects,
+  type StoreUnderTest,
+} from './graph-store-contract.ts';
 export { type Installation, makeInstallation } from './installation.ts';
 export { type Program, startProgram } from './program.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';

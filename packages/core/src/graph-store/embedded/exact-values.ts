@@ -94,9 +94,14 @@ function exactOf(text: string, type: string): unknown {
   return Number.isSafeInteger(Number(integer)) ? Number(integer) : integer;
 }
 
+/** Before 1970 the binding rounds up to the next millisecond, later down. */
 function agrees(rough: unknown, exact: unknown): boolean {
-  if (typeof exact === 'string') return String(rough).replace('Z', '').startsWith(exact.slice(0, 19));
-  return Number(exact) === Number(rough);
+  if (typeof exact !== 'string') return Number(exact) === Number(rough);
+  return Math.abs(millisecondsOf(String(rough)) - millisecondsOf(exact)) <= 1;
+}
+
+function millisecondsOf(text: string): number {
+  return Date.parse(`${text.replace('Z', '').slice(0, 23)}Z`);
 }
 
 function differs(name: string): GraphshiftError {
