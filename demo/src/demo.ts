@@ -15,6 +15,8 @@ export interface DemoSurroundings {
   /** Everything of the demo stands below it; emptied at the start. */
   readonly directory: string;
   readonly redisUrl: string;
+  /** Of this process; the system's settings are added to it. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +40,11 @@ export async function runDemo(demo: DemoArguments, surroundings: DemoSurrounding
   const plan = await stageSnapshots(join(directory, 'staging'), demo);
   const environment = settingsOf(demo, surroundings, plan);
   const { settings } = readSettings({ environment, directory });
-  const system = startSystem(['--log-level', 'info'], environment, join(directory, 'graphshift.log'));
+  const system = startSystem(
+    ['--log-level', 'info'],
+    { ...surroundings.environment, ...environment },
+    join(directory, 'graphshift.log'),
+  );
   let backend: Backend | undefined;
   try {
     backend = await openBackend({ settings, log: silentLogger, directory });

@@ -10,6 +10,7 @@ try {
   process.exitCode = await runDemo(parseDemoArguments(process.argv.slice(2)), {
     directory: join(process.cwd(), '.graphshift', 'demo'),
     redisUrl: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379',
+    environment: process.env as Record<string, string>,
     signal: interrupted.signal,
   });
 } catch (thrown) {

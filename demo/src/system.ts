@@ -29,7 +29,7 @@ export function startSystem(
 ): System {
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [...SOURCE_FLAGS, COMMAND, 'up', ...values], {
-    env: { ...process.env, ...environment },
+    env: environment,
     stdio: ['ignore', log, log],
     // Ctrl-C at the terminal is the demo's to pass on, once.
     detached: true,

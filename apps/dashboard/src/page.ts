@@ -34,7 +34,7 @@ async function refresh() {
     document.getElementById('problem').textContent = '';
   } catch (error) { document.getElementById('problem').textContent = 'Not up to date: ' + error.message; }
 }
-refresh(); setInterval(refresh, 2000);`;
+refresh(); window.setInterval(refresh, 2000);`;
 
 const BODY = `
 <header><h1>Graphshift</h1><nav><a href="/queues">Bull Board</a><a href="/api/v1/deployments">API</a></nav></header>
