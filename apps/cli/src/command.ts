@@ -19,10 +19,10 @@ export interface Registry {
 export function makeCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--config FILE', 'configuration file (default: graphshift.config.yaml where there is one)')
-    .option('--redis URL', 'Redis (default: redis.url of the configuration)')
-    .option('--store URL', 'graph store, such as embedded:DIR (default: store.url of the configuration)')
-    .option('--log-level LEVEL', 'debug, info, warn, error or silent')
+    .option('--config <FILE>', 'configuration file (default: graphshift.config.yaml where there is one)')
+    .option('--redis <URL>', 'Redis (default: redis.url of the configuration)')
+    .option('--store <URL>', 'graph store, such as embedded:DIR (default: store.url of the configuration)')
+    .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
     .option('--json', 'print one JSON document and nothing else');
 }
 

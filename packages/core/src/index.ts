@@ -72,7 +72,7 @@ export {
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId } from './queue/catalogue.ts';
-export { checkRedis, connectRedis, redactUrl } from './queue/connection.ts';
+export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
 export {
@@ -97,6 +97,7 @@ export {
   parseTimestamp,
   type SnapshotName,
 } from './snapshot/names.ts';
+export { type Duck, openDuck, quoteFiles, quoteIdentifier, quoteString } from './snapshot-source/duckdb.ts';
 export {
   type FoundSnapshot,
   findSnapshots,

@@ -51,9 +51,9 @@ export function addDeployments(registry: Registry): void {
 
 function addList(registry: Registry, group: Registry['program']): void {
   const list = makeCommand('ls', 'deployments, the latest change first, and what was refused')
-    .option('--customer NAME', 'of one customer')
-    .option('--state STATE', `in one state: ${STATES.join(', ')}`)
-    .option('--limit N', 'at most so many', '1000')
+    .option('--customer <NAME>', 'of one customer')
+    .option('--state <STATE>', `in one state: ${STATES.join(', ')}`)
+    .option('--limit <N>', 'at most so many', '1000')
     .addHelpText('after', examples('deployments ls --state dead', 'deployments ls --customer us-ca --json'));
   act<{ customer?: string; state?: string; limit: string }>(list, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options);

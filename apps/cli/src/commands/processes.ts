@@ -10,8 +10,8 @@ import { Session } from '../session.ts';
 /** `producer`, `worker`, `dashboard`: one process of that kind, as in a container, until a signal ends it. */
 export function addProcesses(registry: Registry): void {
   const producer = makeCommand('producer', 'scan the roots, record snapshots and enqueue them')
-    .option('--data DIR', 'root of the snapshots (default: orchestrator.data_path)')
-    .option('--scan-interval S', 'seconds between two scans');
+    .option('--data <DIR>', 'root of the snapshots (default: orchestrator.data_path)')
+    .option('--scan-interval <S>', 'seconds between two scans');
   act<{ data?: string; scanInterval?: string }>(producer, registry, async (options, surroundings) => {
     const flags = {
       'orchestrator.data_path': options.data,
@@ -22,7 +22,7 @@ export function addProcesses(registry: Registry): void {
     });
   });
   const worker = makeCommand('worker', 'run deployments from the queue').option(
-    '--workers N',
+    '--workers <N>',
     'loads at once in this process',
   );
   act<{ workers?: string }>(worker, registry, async (options, surroundings) => {
@@ -32,8 +32,8 @@ export function addProcesses(registry: Registry): void {
     );
   });
   const dashboard = makeCommand('dashboard', 'Bull Board, the page and the API')
-    .option('--host HOST', 'address to listen on')
-    .option('--port PORT', 'port; 0 takes a free one');
+    .option('--host <HOST>', 'address to listen on')
+    .option('--port <PORT>', 'port; 0 takes a free one');
   act<{ host?: string; port?: string }>(dashboard, registry, async (options, surroundings) => {
     const flags = { 'dashboard.host': options.host, 'dashboard.port': options.port };
     return runProcess(new Session(surroundings, options, flags, false), 'dashboard', async (backend) => {

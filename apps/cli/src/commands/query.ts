@@ -15,12 +15,12 @@ export function addQuery(registry: Registry): void {
     .argument('<customer>')
     .argument('<cypher>')
     .option(
-      '--param K=V',
+      '--param <K=V>',
       'parameter; V is JSON, or text where it is none',
       (pair: string, all: string[]) => [...all, pair],
       [],
     )
-    .option('--timeout SECONDS', 'after which the query is ended', '30')
+    .option('--timeout <SECONDS>', 'after which the query is ended', '30')
     .addHelpText(
       'after',
       examples(

@@ -34,16 +34,16 @@ const SYNTHETIC_ROWS = 4000;
 /** Drops snapshots as an upstream process would. */
 export function addSimulate(registry: Registry): void {
   const simulate = makeCommand('simulate', 'drop snapshots as an upstream process would, broken ones too')
-    .requiredOption('--customer NAME', 'whose snapshots')
-    .option('--data DIR', 'root of the snapshots (default: the first of orchestrator.data_path)')
+    .requiredOption('--customer <NAME>', 'whose snapshots')
+    .option('--data <DIR>', 'root of the snapshots (default: the first of orchestrator.data_path)')
     .option(
-      '--from DIR',
+      '--from <DIR>',
       "snapshot to copy (default: the customer's newest, or synthetic rows where there is none)",
     )
-    .option('--rows N', 'synthetic rows instead, nodes and relationships together')
-    .option('--count N', 'so many snapshots', '1')
-    .option('--interval S', 'whole seconds between two', '1')
-    .option('--broken KIND', `broken in one way: ${BROKEN_KINDS.join(', ')}`)
+    .option('--rows <N>', 'synthetic rows instead, nodes and relationships together')
+    .option('--count <N>', 'so many snapshots', '1')
+    .option('--interval <S>', 'whole seconds between two', '1')
+    .option('--broken <KIND>', `broken in one way: ${BROKEN_KINDS.join(', ')}`)
     .addHelpText(
       'after',
       examples('simulate --customer acme --rows 100000', 'simulate --customer acme --broken truncated'),

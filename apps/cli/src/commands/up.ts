@@ -31,12 +31,12 @@ const LOOK_EVERY_MS = 200;
 /** Producer, worker and dashboard in one process, for a laptop. */
 export function addUp(registry: Registry): void {
   const up = makeCommand('up', 'producer, workers and dashboard in one process')
-    .option('--data DIR', 'root of the snapshots (default: orchestrator.data_path)')
-    .option('--workers N', 'loads at once')
-    .option('--scan-interval S', 'seconds between two scans')
-    .option('--port PORT', 'port of the dashboard; 0 takes a free one')
+    .option('--data <DIR>', 'root of the snapshots (default: orchestrator.data_path)')
+    .option('--workers <N>', 'loads at once')
+    .option('--scan-interval <S>', 'seconds between two scans')
+    .option('--port <PORT>', 'port of the dashboard; 0 takes a free one')
     .option('--once', 'end when everything there is has settled and reached an end state')
-    .option('--once-timeout S', 'with --once: seconds after which it ends with what is left', '600')
+    .option('--once-timeout <S>', 'with --once: seconds after which it ends with what is left', '600')
     .addHelpText('after', examples('up --data data', 'up --data data --once --json'));
   act<UpOptions>(up, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options, flagsOf(options), false);

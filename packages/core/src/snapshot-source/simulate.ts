@@ -12,7 +12,7 @@ import type { GroupKind } from './layout.ts';
 export type FileContent = string | readonly Readonly<Record<string, FileValue>>[];
 export type FileValue = string | number | bigint | boolean | null | Date | readonly FileValue[];
 
-/** One file or several. Two or more files are an array of contents: `[['SELECT …', 'SELECT …']]` is not needed, `['SELECT …', 'SELECT …']` is. */
+/** One file, or an array of files. */
 export type GroupContent = FileContent | readonly FileContent[];
 
 export interface SnapshotContent extends SnapshotName {
