@@ -8,7 +8,7 @@ header { display: flex; gap: 1.5rem; align-items: baseline; flex-wrap: wrap; }
 nav a { margin-right: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--muted); font-weight: 500; } td.number { text-align: right; }
+th { color: var(--muted); font-weight: 500; } td.number { text-align: right; } td.time { white-space: nowrap; color: var(--muted); }
 #states span { display: inline-block; margin-right: 1.2rem; } #states b { font-size: 1.3rem; }
 .dead { color: var(--bad); } .live { color: var(--good); } .muted { color: var(--muted); }
 #problem { color: var(--bad); min-height: 1.5em; }`;
@@ -26,10 +26,10 @@ async function refresh() {
     document.getElementById('states').replaceChildren(...Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => {
       const span = document.createElement('span'); span.className = state; const b = document.createElement('b');
       b.textContent = number(n); span.append(b, ' ' + state); return span; }));
-    document.getElementById('aliases').replaceChildren(...aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since)), cell(a.rollback, 'muted'))));
+    document.getElementById('aliases').replaceChildren(...aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since), 'time'), cell(a.rollback, 'muted'))));
     document.getElementById('deployments').replaceChildren(...deployments.map((d) => row(cell(d.id), cell(d.state, d.state),
-      cell(number(d.rows), 'number'), cell(d.seconds == null ? '' : d.seconds.toFixed(1), 'number'), cell(time(d.changedAt), 'muted'),
-      cell(d.error ? d.error.message + ' ' + d.error.action : d.reason))));
+      cell(number(d.rows), 'number'), cell(d.seconds == null ? '' : d.seconds.toFixed(1), 'number'), cell(time(d.changedAt), 'time'),
+      cell(d.error ? d.error.message + '. ' + d.error.action : d.reason))));
     document.getElementById('refusals').replaceChildren(...refusals.map((r) => row(cell(r.error.message, 'dead'))));
     document.getElementById('problem').textContent = '';
   } catch (error) { document.getElementById('problem').textContent = 'Not up to date: ' + error.message; }

@@ -103,7 +103,17 @@ describe('the API', () => {
   it('says that it is ready, and what is missing when Redis is not there', async () => {
     const { url } = await open();
     expect(await json(`${url}/readyz`)).toMatchObject({ status: 200, body: { status: 'ready' } });
-    expect(await json(`${url}/healthz`)).toMatchObject({ status: 200 });
+    await installation.redis.kill();
+    try {
+      expect(await json(`${url}/readyz`)).toMatchObject({
+        status: 503,
+        body: { status: 'not ready', problems: { redis: 'does not answer within 2 s' } },
+      });
+      expect(await json(`${url}/healthz`)).toMatchObject({ status: 200 });
+    } finally {
+      await installation.redis.restart();
+    }
+    await vi.waitFor(async () => expect(await json(`${url}/readyz`)).toMatchObject({ status: 200 }), 10_000);
   });
 });
 
@@ -223,7 +233,8 @@ describe.skipIf(program === undefined)(
       await openDesk(backend);
       await page.goto(`${url}/queues/queue/dead-letter?status=failed`);
       await page.getByText('id 7 stands twice in part-0.parquet').first().waitFor();
-      await page.getByRole('button', { name: 'Retry', exact: true }).first().click();
+      // An icon without a name: the first of the actions in the job's own list.
+      await page.locator('li button:has(.lucide-refresh-cw)').first().click();
       await confirmIfAsked(page);
       await vi.waitFor(async () => {
         expect(await backend.deployments.get(id)).toMatchObject({ state: 'queued', run: 2, attempts: 0 });
