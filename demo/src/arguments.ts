@@ -23,7 +23,7 @@ export function parseDemoArguments(values: readonly string[]): DemoArguments {
     states: states(read.states),
     months: whole('--months', read.months, 1, 6),
     store: read.store,
-    port: whole('--port', read.port, 0, 65_535),
+    port: whole('--port', read.port, 1, 65_535),
     workers: whole('--workers', read.workers, 1, 64),
   };
 }

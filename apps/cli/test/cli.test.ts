@@ -130,10 +130,25 @@ describe('wrong use', () => {
     ],
     [['up', '--workers', 'many'], /orchestrator.num_workers is "many" \(flag\)/],
     [['upp'], /unknown command 'upp'/],
+    [
+      ['up', '--redis', 'http://127.0.0.1'],
+      /redis.url is "http:\/\/127.0.0.1" \(flag\): must begin with redis:\/\//,
+    ],
     [['up', '--store', 'mysql://somewhere'], /store.url is "mysql:\/\/somewhere"; it must be embedded:DIR/],
   ])('%j exits 2 with one clear line', async (values, line) => {
     const { code, lines } = await spawn(values);
     expect(lines.join('\n')).toMatch(line);
+    expect(code).toBe(2);
+  });
+
+  it('does not take an empty value for zero', async () => {
+    const file = join(installation.directory, 'empty.yaml');
+    await writeFile(file, 'orchestrator:\n  settle_seconds:\n  retention: true\n');
+    const { code, lines } = await spawn(['config', 'check', '--config', file], {
+      GRAPHSHIFT_ORCHESTRATOR_SETTLE_SECONDS: '',
+    });
+    expect(lines.join('\n')).toMatch(/settle_seconds is null: must be a number/);
+    expect(lines.join('\n')).toMatch(/retention is true: must be a number/);
     expect(code).toBe(2);
   });
 
@@ -167,6 +182,33 @@ describe('wrong use', () => {
   });
 });
 
+describe('a closed gate', () => {
+  it('ends up --once with the reason and exit 1', async () => {
+    for (const customer of ['one', 'two']) {
+      await simulateSnapshot(installation.data, {
+        customer: `gate-${customer}`,
+        timestamp: 1_700_000_000,
+        nodes: 20,
+      });
+    }
+    const { code, text } = await runFull(
+      { GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '1' },
+      'up',
+      '--once',
+      '--once-timeout',
+      '20',
+      '--json',
+      '--log-level',
+      'silent',
+    );
+    const { deployments } = JSON.parse(text) as Once;
+    const waiting = deployments.filter(({ state }) => state === 'waiting');
+    expect(code).toBe(1);
+    expect(waiting.length).toBeGreaterThan(0);
+    expect(waiting[0]?.error).toMatch(/at most 1 databases/);
+  });
+});
+
 describe('config', () => {
   it('prints each value with where it came from, and no secret', async () => {
     const { text } = await run('config', 'print', '--json');
@@ -192,8 +234,15 @@ describe('config', () => {
 });
 
 async function runCommandWith(environment: Record<string, string>, ...values: string[]): Promise<string> {
+  return (await runFull(environment, ...values)).text;
+}
+
+async function runFull(
+  environment: Record<string, string>,
+  ...values: string[]
+): Promise<{ code: number; text: string }> {
   let text = '';
-  await runCommand(values, {
+  const code = await runCommand(values, {
     environment: { ...installation.environment, ...environment },
     directory: installation.directory,
     write: (part) => {
@@ -201,7 +250,7 @@ async function runCommandWith(environment: Record<string, string>, ...values: st
     },
     signal: new AbortController().signal,
   });
-  return text;
+  return { code, text };
 }
 
 describe('up', () => {

@@ -157,6 +157,5 @@ export class Producer implements Service {
         );
     }
     await wakeUps.ensureHead(deployments, head);
-    if (created && head === id) log.info({ deploymentId: id }, `enqueued ${id}`);
   }
 }

@@ -24,12 +24,7 @@ interface Watched {
 }
 
 /** What a snapshot looks like that is still being written; it gets longer to come to rest. */
-const ARRIVING: ReadonlySet<ErrorCode> = new Set([
-  'SNAPSHOT_EMPTY',
-  'SNAPSHOT_GONE',
-  'FILE_TRUNCATED',
-  'FILE_FORMAT',
-]);
+const ARRIVING: ReadonlySet<ErrorCode> = new Set(['SNAPSHOT_EMPTY', 'FILE_TRUNCATED', 'FILE_FORMAT']);
 const ARRIVING_PATIENCE = 6;
 
 /** Snapshots without a record, observed until they have settled. */
@@ -67,6 +62,11 @@ export class WatchList {
     const settled: Settled[] = [];
     for (const watched of [...this.#watched.values()]) {
       const observation = await this.#options.observe(watched.snapshot);
+      // Gone before it was whole: a directory that comes back is found again by the next scan.
+      if (observation.problem?.code === 'SNAPSHOT_GONE') {
+        this.forget(watched.snapshot);
+        continue;
+      }
       const now = this.#options.clock.now();
       if (observation.fingerprint !== watched.fingerprint) {
         watched.fingerprint = observation.fingerprint;

@@ -122,6 +122,48 @@ describe('a worker', () => {
   });
 });
 
+describe('what a crash left', () => {
+  it('between a cutover and its records is mended by the upkeep: one deployment is live', async () => {
+    const victim = await startWorker({ point: 'live', act: 'kill' });
+    const older = await deploySnapshot('acme', 1_700_000_000);
+    await victim.ended();
+    await startWorker();
+    const second = await startWorker({ point: 'live', act: 'kill' });
+    const newer = await deploySnapshot('acme', 1_700_000_100);
+    await reaches(newer, 'live');
+    await reaches(older, 'replaced');
+    await second.end('SIGKILL');
+    expect(await backend.deployments.inState('live')).toEqual([newer]);
+  });
+});
+
+describe('a snapshot that a worker cannot see', () => {
+  it('is skipped when it was removed, and tried again when its whole root is not there', async () => {
+    await startWorker();
+    const removed = await deploySnapshot('acme', 1_700_000_000);
+    const there = join(installation.data, 'acme');
+    await reaches(removed, 'live');
+    const discover = async (timestamp: number, path: string) => {
+      const { head } = await backend.deployments.discover({ customer: 'acme', timestamp, path });
+      await backend.wakeUps.ensureHead(backend.deployments, head);
+      return `acme@${timestamp}`;
+    };
+    await reaches(await discover(1_700_000_100, join(there, '1700000100')), 'skipped');
+    const unmounted = await discover(
+      1_700_000_200,
+      join(installation.directory, 'unmounted', 'acme', '1700000200'),
+    );
+    await vi.waitFor(
+      async () => {
+        expect(await backend.deployments.get(unmounted)).toMatchObject({
+          error: { code: 'ROOT_UNREADABLE' },
+        });
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+  });
+});
+
 describe('a worker killed in the middle', () => {
   it.each([
     'gated',

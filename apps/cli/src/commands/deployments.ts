@@ -79,7 +79,7 @@ function addList(registry: Registry, group: Registry['program']): void {
 
 /** @throws USAGE */
 export function checkId(id: string): string {
-  if (parseDeploymentId(id)) return id;
+  if (parseDeploymentId(id)) return id.toLowerCase();
   throw new GraphshiftError(
     'USAGE',
     `${JSON.stringify(id)} is no deployment; it must be <customer>@<unix time>`,

@@ -59,16 +59,23 @@ async function runProcess(
     log: session.log.child({ kind }),
     directory: session.surroundings.directory,
   });
-  const stack = new ServiceStack([
-    { start: async () => {}, stop: () => backend.stop() },
-    await make(backend),
-  ]);
+  const stack = await stackOn(backend, async () => [await make(backend)]);
   await stack.start();
   session.log.info({ kind, pid: process.pid }, `${kind} runs`);
   const reason = await aborted(session.surroundings.signal);
   session.log.info({ kind }, `${kind} stops: ${reason}`);
   await stack.stop();
   return reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
+}
+
+/** The backend with what runs on it, as one; a part that cannot be made closes the backend. */
+export async function stackOn(backend: Backend, make: () => Promise<Service[]>): Promise<ServiceStack> {
+  try {
+    return new ServiceStack([{ start: async () => {}, stop: () => backend.stop() }, ...(await make())]);
+  } catch (error) {
+    await backend.stop();
+    throw error;
+  }
 }
 
 /** Resolves with the signal's name when one comes. */

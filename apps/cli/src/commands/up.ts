@@ -3,9 +3,9 @@ import {
   type Backend,
   type DeploymentView,
   HEAD_STATES,
+  isEndState,
   openBackend,
   type Refusal,
-  ServiceStack,
 } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import type { Producer } from '@graphshift/producer';
@@ -15,7 +15,7 @@ import { EXIT } from '../exit-codes.ts';
 import { type Output, table, toJson } from '../output.ts';
 import { Session } from '../session.ts';
 import { checkWhole, DEPLOYMENT_COLUMNS } from './deployments.ts';
-import { aborted, makeProducer } from './processes.ts';
+import { aborted, makeProducer, stackOn } from './processes.ts';
 
 interface UpOptions {
   readonly data?: string;
@@ -47,11 +47,11 @@ export function addUp(registry: Registry): void {
       directory: surroundings.directory,
     });
     const producer = makeProducer(backend, surroundings.directory);
-    const stack = new ServiceStack([
-      { start: async () => {}, stop: () => backend.stop() },
-      ...(options.once ? [] : [await announced(backend, session)]),
-      await createWorker({ backend }),
+    // The producer first: a root that cannot be read is told before anything is announced.
+    const stack = await stackOn(backend, async () => [
       producer,
+      await createWorker({ backend }),
+      ...(options.once ? [] : [await announced(backend, session)]),
     ]);
     await stack.start();
     try {
@@ -103,7 +103,13 @@ async function untilSettled(
     const open = counts.discovered + HEAD_STATES.reduce((sum, state) => sum + counts[state], 0);
     if (producer.settled && open === 0) break;
     if (clock.now() > deadline) {
-      session.log.error(`--once ends after ${timeoutMs / 1000} s with ${open} deployments left`);
+      const left = await operations.deployments();
+      const reasons = new Set(
+        left.flatMap(({ state, reason }) => (isEndState(state) || !reason ? [] : [reason])),
+      );
+      session.log.error(
+        `--once ends after ${timeoutMs / 1000} s with ${open} deployments left: ${[...reasons].join('; ')}`,
+      );
       await printResult(backend, session.output);
       return EXIT.unhealthy;
     }
@@ -145,7 +151,7 @@ function onceDocument(
       relationships: one.relationships,
       seconds: one.seconds,
       attempts: one.attempts,
-      error: one.error?.message ?? null,
+      error: one.error?.message ?? (isEndState(one.state) ? null : one.reason),
     })),
     aliases: aliases.map(({ customer, database }) => ({ customer, database })),
     ...(refused.length > 0 && {

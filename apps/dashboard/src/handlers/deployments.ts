@@ -30,7 +30,7 @@ export const listRefusals: Handler = async ({ backend }) => ok(await backend.ope
 /** @throws USAGE when the path names no deployment */
 export function idOf(params: Readonly<Record<string, string>>): string {
   const id = params.id ?? '';
-  if (parseDeploymentId(id)) return id;
+  if (parseDeploymentId(id)) return id.toLowerCase();
   throw new GraphshiftError(
     'USAGE',
     `${JSON.stringify(id)} is no deployment; it must be <customer>@<unix time>`,

@@ -84,7 +84,7 @@ async function catchUp(held: HeldDeployment): Promise<void> {
   const listing = await backend.store.list();
   const alias = listing.aliases.find((candidate) => candidate.customer === record.customer);
   if (alias?.database === database) {
-    const result = await cutover.adopt(record, alias);
+    const result = await cutover.adopt(record);
     held.record = { ...record, state: 'live', database };
     await held.say(`${database} is live already; nothing is loaded`);
     await backend.wakeUps.ensureHead(backend.deployments, result.head);
@@ -94,6 +94,8 @@ async function catchUp(held: HeldDeployment): Promise<void> {
     await held.advance('skipped', {
       reason: `older than snapshot ${alias.properties.snapshot}, which is live`,
     });
+    const next = await backend.deployments.chooseHead(record.customer);
+    await backend.wakeUps.ensureHead(backend.deployments, next);
     return;
   }
   const complete = listing.databases.some((found) => found.name === database && found.state === 'complete');

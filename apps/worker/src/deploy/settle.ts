@@ -1,10 +1,10 @@
 import {
   asGraphshiftError,
   backoffMs,
-  type DeploymentRecord,
   databaseName,
   GraphshiftError,
   isActiveState,
+  isEndState,
   messageOf,
   type Outcome,
   type State,
@@ -33,6 +33,9 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   const record = await held.context.backend.deployments.get(held.record.id);
   if (!record || record.epoch !== held.record.epoch) return fenced(held, error);
   held.record = record;
+  // The work was done before the error came, as when a log line could not be written after the cutover.
+  if (isEndState(record.state))
+    return { kind: 'done', record, note: `${record.id} is ${record.state}: ${error.message}` };
   if (error.code === 'FENCED') return fenced(held, error);
   if (error.code === 'ABORTED') return giveBack(held);
   if (error.class === 'capacity') {
@@ -43,6 +46,7 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
     );
   }
   if (error.code === 'SNAPSHOT_GONE') return skip(held, error);
+  if (await isPublished(held)) return adoptLive(held);
   const attempts = held.record.attempts + 1;
   if (error.class === 'permanent' || attempts > held.context.backend.settings.orchestrator.max_retries) {
     return die(held, error, attempts);
@@ -55,7 +59,23 @@ function fenced(held: HeldDeployment, error: GraphshiftError): Outcome {
   return { kind: 'done', note: error.message };
 }
 
+/** Whether the alias has moved to this deployment's database already, whatever went wrong after that. */
+async function isPublished(held: HeldDeployment): Promise<boolean> {
+  if (held.record.state !== 'switching') return false;
+  const alias = await held.context.backend.store.alias(held.record.customer);
+  return alias?.database === databaseName(held.record);
+}
+
+async function adoptLive(held: HeldDeployment): Promise<Outcome> {
+  const { backend, cutover } = held.context;
+  const result = await cutover.adopt(held.record);
+  await backend.wakeUps.ensureHead(backend.deployments, result.head);
+  const record = await backend.deployments.get(held.record.id);
+  return { kind: 'done', note: `${held.record.id} is live`, ...(record && { record }) };
+}
+
 async function wait(held: HeldDeployment, reason: string, delayMs: number): Promise<Outcome> {
+  if (isActiveState(held.record.state)) await dropBuild(held);
   await held.advance('waiting', { reason, dueAt: held.context.backend.clock.now() + delayMs });
   return { kind: 'hold', delayMs, reason };
 }
@@ -65,15 +85,17 @@ async function giveBack(held: HeldDeployment): Promise<Outcome> {
   const to: State = held.record.state === 'switching' ? 'retrying' : 'queued';
   if (isActiveState(held.record.state)) {
     await dropBuild(held);
-    await held.advance(to, { reason: 'given back by a worker that stopped' });
+    await held.advance(to, { reason: 'given back by a worker that stopped', dueAt: undefined });
   }
   return { kind: 'hold', delayMs: GIVE_BACK_MS, reason: 'the worker is stopping' };
 }
 
 async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outcome> {
   await dropBuild(held);
-  const outcome = await end(held, 'skipped', { reason: error.message });
-  return { kind: 'done', record: outcome, note: error.message };
+  await held.advance('skipped', { reason: error.message });
+  const { deployments, wakeUps } = held.context.backend;
+  await wakeUps.ensureHead(deployments, await deployments.chooseHead(held.record.customer));
+  return { kind: 'done', record: held.record, note: error.message };
 }
 
 async function retry(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
@@ -95,10 +117,10 @@ async function retry(held: HeldDeployment, error: GraphshiftError, attempts: num
 }
 
 async function die(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
-  const { clock, deployments, letters } = held.context.backend;
+  const { clock, deployments, letters, wakeUps } = held.context.backend;
   await dropBuild(held);
   const step = held.record.state;
-  await end(held, 'dead', {
+  await held.advance('dead', {
     attempts,
     error: { ...error.toRecord(), step, at: clock.now() },
     reason: error.message,
@@ -106,24 +128,13 @@ async function die(held: HeldDeployment, error: GraphshiftError, attempts: numbe
   await held.context.checkpoint('dead');
   const record = await deployments.get(held.record.id);
   if (record) await letters.ensure(record);
+  await wakeUps.ensureHead(deployments, await deployments.chooseHead(held.record.customer));
   held.log.error(
     { code: error.code, step, attempts },
     `${held.record.id}: dead: ${error.message}. ${error.action}`,
   );
   await held.pickup.note(`dead at ${step}: ${error.message}. ${error.action}`);
   return { kind: 'dead', error };
-}
-
-/** Ends the deployment and sees to it that the customer's next head has a job. */
-async function end(
-  held: HeldDeployment,
-  to: State,
-  fields: Partial<DeploymentRecord>,
-): Promise<DeploymentRecord> {
-  const { deployments, wakeUps } = held.context.backend;
-  await held.advance(to, fields);
-  await wakeUps.ensureHead(deployments, await deployments.chooseHead(held.record.customer));
-  return held.record;
 }
 
 /** No half-loaded database outlives the run that made it. What fails here is the upkeep's to finish. */

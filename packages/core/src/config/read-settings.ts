@@ -66,7 +66,7 @@ export function readSettings(input: SettingsInput): ReadSettings {
   const result = settingsSchema.safeParse(raw);
   if (!result.success) {
     const lines = result.error.issues.map((issue) => describeIssue(issue, raw, sources));
-    throw new GraphshiftError('CONFIG_INVALID', lines.join('\n'));
+    throw new GraphshiftError('CONFIG_INVALID', lines.join('\n  '));
   }
   return { settings: Object.freeze(result.data), sources };
 }
@@ -144,7 +144,7 @@ function describeIssue(
       : source === 'flag'
         ? ' (flag)'
         : '';
-  return `${path} is ${value}${where}: ${issue.message}; it is the ${describeSetting(path)}`;
+  return `${path} is ${value}${where}: ${issue.message} (${describeSetting(path)})`;
 }
 
 /** The sentence that describes a setting, from its schema. */

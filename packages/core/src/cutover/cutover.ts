@@ -68,10 +68,15 @@ export class Cutover {
   }
 
   /** Takes note that the alias targets this deployment's database already, as after an emptied Redis. */
-  async adopt(held: DeploymentRecord, alias: AliasInfo): Promise<PublishResult> {
+  async adopt(held: DeploymentRecord): Promise<PublishResult> {
     if (held.state !== 'switching')
       refuseUnlessOk(await this.#move(held, PUBLISHABLE, 'switching', {}), held.id);
-    return this.#settleLive(held, alias.database, undefined);
+    return this.#settleLive(held, databaseName(held), undefined);
+  }
+
+  /** Ends, in the store, what earlier holders of the customer have under way. @throws FENCED under an older epoch */
+  async fenceOut(held: Pick<DeploymentRecord, 'customer' | 'epoch'>): Promise<void> {
+    await this.#options.store.takeOver(held.customer, held.epoch);
   }
 
   /** Drops a customer's databases beyond the newest N, and marks the deployments that they replaced. */
@@ -81,6 +86,7 @@ export class Cutover {
     const alias = listing.aliases.find((candidate) => candidate.customer === customer);
     await this.#markReplaced(customer, alias);
     const databases = listing.databases.filter((database) => database.snapshot?.customer === customer);
+    await this.#markGone(customer, new Set(databases.map(({ name }) => name)));
     const retired = selectRetired(databases, alias?.database, retention);
     if (retired.length === 0) return [];
     const epoch = await this.#upkeepEpoch(customer);
@@ -235,6 +241,15 @@ export class Cutover {
         to: 'replaced',
         detail: `replaced by ${alias.database}`,
       });
+    }
+  }
+
+  /** Replaced deployments whose database a crash kept from being marked as dropped. */
+  async #markGone(customer: string, present: ReadonlySet<string>): Promise<void> {
+    for (const record of await this.#options.deployments.list({ customer, state: 'replaced' })) {
+      const database = record.database ?? databaseName(record);
+      if (!present.has(database))
+        await this.#markRetired({ name: database, snapshot: record, state: 'unknown' });
     }
   }
 

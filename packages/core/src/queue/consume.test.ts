@@ -36,7 +36,7 @@ beforeEach(async () => {
   blocking = await connectRedis({ url: server.url, blocking: true });
   keys = makeKeys(uniquePrefix().replace(/[{}]/g, ''));
   deployments = new DeploymentStore(redis, keys, systemClock);
-  wakeUps = new WakeUps({ connection: redis, keys, maxRetries: 3 });
+  wakeUps = new WakeUps({ connection: redis, keys, maxRetries: 3, clock: systemClock, log });
   letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
   stack = new ServiceStack([wakeUps, letters]);
   await stack.start();

@@ -46,7 +46,8 @@ export interface ConsumerOptions {
 
 export class DeploymentConsumer implements Service {
   readonly #options: ConsumerOptions;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, { readonly controller: AbortController; renewedAt: number }>();
+  #stopWatching: (() => void) | undefined;
   /** Delays of retries under way, by job id, for BullMQ's backoff strategy to read. */
   readonly #delays = new Map<string, number>();
   #worker: Worker | undefined;
@@ -62,7 +63,7 @@ export class DeploymentConsumer implements Service {
 
   async start(): Promise<void> {
     if (this.#worker) return;
-    const { blocking, keys, concurrency, log } = this.#options;
+    const { blocking, keys, concurrency, clock, log } = this.#options;
     const times = this.#options.times ?? QUEUE_TIMES;
     this.#worker = new Worker(DEPLOY_QUEUE, (job, token) => this.#process(job, token), {
       connection: blocking,
@@ -78,6 +79,10 @@ export class DeploymentConsumer implements Service {
     this.#worker.on('lockRenewalFailed', (ids: string[]) => {
       for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
     });
+    this.#worker.on('locksRenewed', ({ jobIds }) => {
+      for (const id of jobIds) this.#renewed(id);
+    });
+    this.#stopWatching = clock.every(times.lockMs / 4, () => this.#abortStale(times.lockMs));
     await this.#worker.waitUntilReady();
   }
 
@@ -90,10 +95,25 @@ export class DeploymentConsumer implements Service {
     for (const id of this.#running.keys())
       this.#abort(id, new GraphshiftError('ABORTED', 'the worker is stopping'));
     await worker.close();
+    this.#stopWatching?.();
   }
 
   #abort(id: string, reason: GraphshiftError): void {
-    this.#running.get(id)?.abort(reason);
+    this.#running.get(id)?.controller.abort(reason);
+  }
+
+  #renewed(id: string): void {
+    const running = this.#running.get(id);
+    if (running) running.renewedAt = this.#options.clock.now();
+  }
+
+  /** While Redis hangs no renewal fails, it only does not come back; the job is somebody else's by then. */
+  #abortStale(lockMs: number): void {
+    const now = this.#options.clock.now();
+    for (const [id, { renewedAt }] of this.#running) {
+      if (now - renewedAt > lockMs)
+        this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} ran out`));
+    }
   }
 
   async #process(job: Job, token: string | undefined): Promise<unknown> {
@@ -101,8 +121,9 @@ export class DeploymentConsumer implements Service {
     if (isNewerPayload(job.data)) {
       return this.#delay(job, token, NEWER_PAYLOAD_DELAY_MS);
     }
+    this.#delays.delete(id);
     const controller = new AbortController();
-    this.#running.set(id, controller);
+    this.#running.set(id, { controller, renewedAt: this.#options.clock.now() });
     try {
       const outcome = await this.#options.handle({
         payload: deployPayload.parse(job.data),

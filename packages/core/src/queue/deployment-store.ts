@@ -302,7 +302,14 @@ export class DeploymentStore {
       holder: by,
       detail: name,
     };
-    await this.#redis.xadd(this.#keys.audit, '*', ...Object.entries(fields).flat().map(String));
+    await this.#redis.xadd(
+      this.#keys.audit,
+      'MAXLEN',
+      '~',
+      100_000,
+      '*',
+      ...Object.entries(fields).flat().map(String),
+    );
   }
 
   /** Keeps what cannot be a deployment, until its path is looked at again without a complaint. */

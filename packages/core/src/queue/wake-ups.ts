@@ -2,6 +2,8 @@ import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import { isEndState } from '../deployment/states.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
 import { DEPLOY_QUEUE, type DeployPayload, deployPayload, jobId, PAYLOAD_VERSION } from './catalogue.ts';
 import type { DeploymentStore } from './deployment-store.ts';
@@ -15,16 +17,22 @@ export interface WakeUpOptions {
   readonly keys: Keys;
   /** Retries after the first attempt; shown as the job's attempts. */
   readonly maxRetries: number;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** Jobs on the queue `deploy`: each only wakes a worker up to read the record. */
 export class WakeUps implements Service {
   readonly queue: Queue;
   readonly #maxRetries: number;
+  readonly #clock: Clock;
+  readonly #log: Logger;
 
   constructor(options: WakeUpOptions) {
     this.queue = new Queue(DEPLOY_QUEUE, { connection: options.connection, prefix: options.keys.prefix });
     this.#maxRetries = options.maxRetries;
+    this.#clock = options.clock;
+    this.#log = options.log;
     // The connection itself tells of its losses, once; a queue would print each.
     this.queue.on('error', () => {});
   }
@@ -43,16 +51,22 @@ export class WakeUps implements Service {
     const id = jobId(record.id, record.run);
     const existing: Job | undefined = await this.queue.getJob(id);
     // BullMQ ignores an id that still stands in a finished set: a job that ended early must go first.
-    if (existing && ['completed', 'failed'].includes(await existing.getState())) await existing.remove();
+    const ended = existing !== undefined && ['completed', 'failed'].includes(await existing.getState());
+    if (ended) await existing.remove();
+    const waits = record.state === 'waiting' || record.state === 'retrying';
+    const delay = waits ? Math.max(0, (record.dueAt ?? 0) - this.#clock.now()) : 0;
+    if (existing && !ended) return;
     const payload: DeployPayload = { v: PAYLOAD_VERSION, deployment: record.id, run: record.run };
     await this.queue.add('deploy-snapshot', deployPayload.parse(payload), {
       jobId: id,
+      delay,
       attempts: this.#maxRetries + 1,
       backoff: { type: 'deployment' },
       removeOnComplete: KEPT,
       // What failed for good stands in the dead-letter queue; here its Retry button would do nothing.
       removeOnFail: true,
     });
+    this.#log.info({ deploymentId: record.id, run: record.run }, `enqueued ${record.id}, run ${record.run}`);
   }
 
   /** The same for a customer's head, as a transition names it. */

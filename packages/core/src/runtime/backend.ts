@@ -53,7 +53,13 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   try {
     await checkRedis(redis, settings.redis.url);
     const deployments = new DeploymentStore(redis, keys, clock);
-    const wakeUps = new WakeUps({ connection: redis, keys, maxRetries: settings.orchestrator.max_retries });
+    const wakeUps = new WakeUps({
+      connection: redis,
+      keys,
+      maxRetries: settings.orchestrator.max_retries,
+      clock,
+      log,
+    });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
     const stack = new ServiceStack([closing(connections), wakeUps, letters, store]);
     await stack.start();

@@ -40,7 +40,27 @@ export function systemCode(error: unknown): string | undefined {
 
 export function isGone(error: unknown): boolean {
   const code = systemCode(error);
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE';
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** The root that a snapshot's directory, `<root>/<customer>/<unix seconds>`, stands in. */
+export function rootOf(path: string): string {
+  return resolve(path, '..', '..');
+}
+
+/**
+ * Tells a snapshot that was removed from a root that this machine does not see: an unmounted one is often an empty
+ * directory, in which every snapshot would look removed.
+ * @throws ROOT_UNREADABLE when not even the customer's directory is there
+ */
+export async function refuseUnseen(path: string): Promise<void> {
+  const customer = resolve(path, '..');
+  try {
+    await stat(customer);
+  } catch (cause) {
+    const message = `${customer} cannot be seen from here; is the root mounted on this machine?`;
+    throw new GraphshiftError('ROOT_UNREADABLE', message, { details: { path: customer }, cause });
+  }
 }
 
 /** Whether `path` really leads to `realRoot` or below it; a link that leads nowhere does not. */

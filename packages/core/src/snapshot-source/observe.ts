@@ -12,6 +12,7 @@ import { aliasName, customerNameProblem, parseTimestamp, type SnapshotName } fro
 import { footerProblem } from './footer.ts';
 import { isGone, isPassedOver, type ListedFile, leadsInside, listSnapshot } from './layout.ts';
 
+/** The customer is named as its alias is, in lower case, whatever the directory's name. */
 export interface FoundSnapshot extends SnapshotName {
   /** Absolute. */
   readonly path: string;
@@ -81,7 +82,7 @@ async function findOfCustomer(
   }
   timestamps.sort((one, other) => one - other);
   for (const timestamp of timestamps) {
-    found.snapshots.push({ customer, timestamp, path: join(path, String(timestamp)) });
+    found.snapshots.push({ customer: aliasName(customer), timestamp, path: join(path, String(timestamp)) });
   }
 }
 

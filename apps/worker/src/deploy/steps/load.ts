@@ -11,6 +11,8 @@ export async function load(held: HeldDeployment): Promise<void> {
   const { backend, cutover, checkpoint } = held.context;
   const { record, pickup } = held;
   if (record.state !== 'loading') await held.advance('loading');
+  // The store learns of the new epoch before anything of an earlier holder is looked at: that one can build no more.
+  await cutover.fenceOut(record);
   await cutover.discardLeftovers(record);
   const startedAt = backend.clock.now();
   const progress = reportProgress(held);

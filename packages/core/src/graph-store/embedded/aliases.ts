@@ -6,6 +6,7 @@
 import { lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GraphshiftError } from '../../platform/errors.ts';
+import { type Logger, silentLogger } from '../../platform/log.ts';
 import { aliasName, parseDatabaseName } from '../../snapshot/names.ts';
 import type { AliasChange, AliasInfo, AliasProperties, PreparedChange } from '../graph-store.ts';
 import type { Databases } from './databases.ts';
@@ -20,11 +21,13 @@ export class Aliases {
   readonly #layout: Layout;
   readonly #fence: Fence;
   readonly #databases: Databases;
+  readonly #log: Logger;
 
-  constructor(layout: Layout, fence: Fence, databases: Databases) {
+  constructor(layout: Layout, fence: Fence, databases: Databases, log: Logger = silentLogger) {
     this.#layout = layout;
     this.#fence = fence;
     this.#databases = databases;
+    this.#log = log;
   }
 
   async read(customer: string): Promise<AliasInfo | undefined> {
@@ -54,7 +57,13 @@ export class Aliases {
   async list(): Promise<AliasInfo[]> {
     const aliases: AliasInfo[] = [];
     for (const customer of (await names(this.#layout.area('aliases'))).sort()) {
-      const alias = await this.read(customer);
+      // One that is not whole is its customer's trouble: whoever works on that customer is refused, and nothing of it
+      // is dropped, since without a target nothing counts as published.
+      const alias = await this.read(customer).catch((error: unknown) => {
+        if (!(error instanceof GraphshiftError)) throw error;
+        this.#log.error({ customer }, error.message);
+        return undefined;
+      });
       if (alias) aliases.push(alias);
     }
     return aliases;

@@ -90,6 +90,7 @@ export class Databases {
    */
   async publish(mark: LoadMark, build: string, database: string): Promise<void> {
     await syncDirectory(build);
+    await this.#fence.check(mark.customer, mark.epoch);
     try {
       await rename(build, this.#layout.database(database));
     } catch (error) {

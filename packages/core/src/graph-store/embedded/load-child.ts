@@ -7,7 +7,7 @@ import { asGraphshiftError, GraphshiftError, messageOf } from '../../platform/er
 import type { SnapshotGroup, SnapshotManifest } from '../../snapshot/manifest.ts';
 import { type Duck, openDuck } from '../../snapshot-source/duckdb.ts';
 import { changeOf, inspectSnapshot } from '../../snapshot-source/inspect.ts';
-import { type Listing, listSnapshot } from '../../snapshot-source/layout.ts';
+import { type Listing, listSnapshot, refuseUnseen, rootOf } from '../../snapshot-source/layout.ts';
 import type { CertifiedCount, LoadProgress } from '../graph-store.ts';
 import { checkNames, RELATIONSHIP_COLUMNS } from './graph-names.ts';
 import { type Graph, type GraphOptions, openGraph, quoteName, removeSideFiles } from './ladybug.ts';
@@ -56,8 +56,11 @@ async function check(settings: LoadSettings, report: Report): Promise<SnapshotMa
     memoryBytes: Math.floor(settings.memoryBytes * DUCK_SHARE),
     threads: settings.threads,
   });
-  const listing = await listSnapshot(settings.path);
+  await refuseUnseen(settings.path);
+  const root = rootOf(settings.path);
+  const listing = await listSnapshot(settings.path, root);
   const manifest = await inspectSnapshot(duck, settings.path, {
+    root,
     idProperty: settings.idProperty,
     onProgress: throttled(({ bytesTotal }) =>
       report({ phase: 'checking', rows: 0, rowsTotal: 0, bytes: 0, bytesTotal } satisfies LoadProgress),
@@ -225,7 +228,10 @@ async function unchanged<T>(run: () => Promise<T>): Promise<T> {
     failure = { error };
     return undefined;
   });
-  const moved = changeOf(current.listing, await listSnapshot(current.settings.path));
+  const moved = changeOf(
+    current.listing,
+    await listSnapshot(current.settings.path, rootOf(current.settings.path)),
+  );
   if (moved) throw moved;
   if (failure) throw failure.error;
   return result as T;

@@ -1,5 +1,6 @@
 /** The embedded graph store: LadybugDB databases in a directory, fed by DuckDB. Needs no server. */
 
+import { randomBytes } from 'node:crypto';
 import { open, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
@@ -8,6 +9,7 @@ import type { GraphStore, QueryTarget, StoreHealth } from '../graph-store.ts';
 import { Aliases, resolveAlias } from './aliases.ts';
 import { Databases } from './databases.ts';
 import { Drops } from './drops.ts';
+import { unlessMissing } from './durable-file.ts';
 import { Fence } from './fence.ts';
 import { importLadybug } from './ladybug.ts';
 import { Layout } from './layout.ts';
@@ -39,7 +41,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
   const layout = new Layout(options.directory);
   const fence = new Fence(layout);
   const databases = new Databases(layout, fence);
-  const aliases = new Aliases(layout, fence, databases);
+  const aliases = new Aliases(layout, fence, databases, log);
   const drops = new Drops(layout, fence, aliases);
   const queries = new QueryRunner({
     memoryBytes: options.queryMemoryBytes ?? GIBIBYTE,
@@ -131,8 +133,9 @@ async function diskPercent(directory: string): Promise<{ disk?: number }> {
 }
 
 async function touch(layout: Layout): Promise<void> {
-  const path = join(layout.area('trash'), `.touch-${process.pid}`);
+  // Several checks run at once, and another process's sweep may take the file first.
+  const path = join(layout.area('trash'), `.touch-${process.pid}-${randomBytes(4).toString('hex')}`);
   const handle = await open(path, 'w');
   await handle.close();
-  await unlink(path);
+  await unlessMissing(unlink(path));
 }

@@ -64,5 +64,15 @@ if revive == '1' then
 end
 if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end
 move(prefix, id, state, to, now, detail)
-if to == 'live' then redis.call('HSET', KEYS[2], 'live', timestamp) end
+if to == 'live' then
+  -- One record a customer is live: the one before it is replaced in the same breath.
+  local before = redis.call('HGET', KEYS[2], 'live')
+  if before and before ~= timestamp then
+    local replaced = customer .. '@' .. before
+    if redis.call('HGET', deployment_key(prefix, replaced), 'state') == 'live' then
+      move(prefix, replaced, 'live', 'replaced', now, 'replaced by ' .. id)
+    end
+  end
+  redis.call('HSET', KEYS[2], 'live', timestamp)
+end
 return { 'ok', choose_head(prefix, customer, now), current_run }
