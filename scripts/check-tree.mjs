@@ -4,8 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { ROOT } from './project.mjs';
+import { isProgram, ROOT } from './project.mjs';
 
 const LONGEST_FILE = 400;
 const NOT_OURS = new Set(['.git', '.graphshift', '.turbo', 'coverage', 'dist', 'node_modules', 'target']);
@@ -144,7 +143,7 @@ function filesBelow(directory, root) {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isProgram(import.meta.url)) {
   const findings = checkTree(ROOT);
   for (const finding of findings) console.log(finding);
   process.exitCode = findings.length === 0 ? 0 : 1;
