@@ -41,7 +41,7 @@ const production = (path) => /^(apps\/[^/]+|packages\/core)\/src\//.test(path) &
 const LINE_RULES = [
   {
     says: 'redis.call belongs into a .lua file',
-    applies: (path) => SOURCE.test(path),
+    applies: (path) => SOURCE.test(path) && !TEST.test(path),
     found: (line) => /\bredis\.p?call\(/.test(line),
   },
   {
@@ -52,7 +52,7 @@ const LINE_RULES = [
   {
     says: 'a test does not sleep: wait for an event or a state (testkit)',
     applies: (path) => TEST.test(path),
-    found: (line) => /\bset(Timeout|Interval)\(|\bsleep\(|timers\/promises/.test(line),
+    found: (line) => /\bsetTimeout\(|\bsleep\(|timers\/promises/.test(line),
   },
   {
     says: 'time comes from the Clock that is passed in (platform/clock.ts)',
