@@ -4,8 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { ROOT } from './project.mjs';
+import { isProgram, ROOT } from './project.mjs';
 
 const LONGEST_FILE = 400;
 const NOT_OURS = new Set(['.git', '.graphshift', '.turbo', 'coverage', 'dist', 'node_modules', 'target']);
@@ -42,7 +41,7 @@ const production = (path) => /^(apps\/[^/]+|packages\/core)\/src\//.test(path) &
 const LINE_RULES = [
   {
     says: 'redis.call belongs into a .lua file',
-    applies: (path) => SOURCE.test(path),
+    applies: (path) => SOURCE.test(path) && !TEST.test(path),
     found: (line) => /\bredis\.p?call\(/.test(line),
   },
   {
@@ -53,7 +52,7 @@ const LINE_RULES = [
   {
     says: 'a test does not sleep: wait for an event or a state (testkit)',
     applies: (path) => TEST.test(path),
-    found: (line) => /\bset(Timeout|Interval)\(|\bsleep\(|timers\/promises/.test(line),
+    found: (line) => /\bsetTimeout\(|\bsleep\(|timers\/promises/.test(line),
   },
   {
     says: 'time comes from the Clock that is passed in (platform/clock.ts)',
@@ -144,7 +143,7 @@ function filesBelow(directory, root) {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isProgram(import.meta.url)) {
   const findings = checkTree(ROOT);
   for (const finding of findings) console.log(finding);
   process.exitCode = findings.length === 0 ? 0 : 1;

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from './project.mjs';
+import { isProgram, ROOT } from './project.mjs';
 import { findRedis } from './redis.mjs';
 import { setUp } from './setup.mjs';
 import { runCommand, StepError } from './steps.mjs';
@@ -51,4 +51,4 @@ async function main() {
   }
 }
 
-await runCommand(main);
+if (isProgram(import.meta.url)) await runCommand(main);

@@ -1,6 +1,6 @@
 // What the scripts know about the checkout: where it is and what package.json pins.
 // The versions of Node and pnpm are read from package.json, their only place.
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,4 +30,9 @@ export function olderThan(a, b) {
     if (difference !== 0) return difference < 0;
   }
   return false;
+}
+
+/** Whether the module at `url` is the program that Node was started with, rather than imported by another. */
+export function isProgram(url) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
 }

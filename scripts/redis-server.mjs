@@ -67,7 +67,8 @@ export async function launchServer(program, options) {
     ];
     try {
       return await launch(program, args, {
-        port,
+        port: async () => port,
+        owns: (info, pid) => new RegExp(`^process_id:${pid}\\b`, 'm').test(info),
         timeoutMs: options.timeoutMs,
         logFile: join(directory, LOG),
       });
@@ -82,15 +83,18 @@ export async function launchServer(program, options) {
 }
 
 /**
- * Runs a program that serves Redis on `port` of 127.0.0.1 and resolves once it answers.
+ * Runs a program that serves Redis on 127.0.0.1 and resolves once it answers.
+ * @param server `port` resolves to its port, and is asked again where it rejects; `owns` tells from the answer to
+ *   `INFO server` that it is this one and no other that took the port; `timeoutMs`, default 15000; `logFile`, whose
+ *   end is shown where it fails; `env`
  * @returns `{ url, port, pid, exited, stop(), kill() }`; both wait for its end and may be called twice
  */
-export async function launch(program, args, { port, timeoutMs = 15_000, logFile, env = process.env }) {
+export async function launch(program, args, server) {
   const child = spawn(program, args, {
     // Ctrl-C at the terminal is for the program that uses the server; the server is stopped after it.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'ignore', 'pipe'],
-    env,
+    env: server.env || process.env,
   });
   endWithParent(child);
   let errors = '';
@@ -106,33 +110,35 @@ export async function launch(program, args, { port, timeoutMs = 15_000, logFile,
     child.kill(signal);
     await exited;
   };
-  const url = `redis://127.0.0.1:${port}`;
   try {
-    await untilAnswers(url, exited, timeoutMs);
+    const port = await untilAnswers(server, child.pid, exited);
+    child.unref();
+    const url = `redis://127.0.0.1:${port}`;
+    return { url, port, pid: child.pid, exited, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
   } catch (error) {
-    await end('SIGKILL');
-    throw new Error(`${program} did not start: ${error.message}\n${errors}${tail(logFile)}`.trim());
+    await end('SIGTERM');
+    throw new Error(`${program} did not start: ${error.message}\n${errors}${tail(server.logFile)}`.trim());
   }
-  child.unref();
-  return { url, port, pid: child.pid, exited, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
-async function untilAnswers(url, exited, timeoutMs) {
+async function untilAnswers({ port, owns = () => true, timeoutMs = 15_000 }, pid, exited) {
   let ended;
   exited.then((how) => {
     ended = how;
   });
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.2, 200)) {
+    let problem = 'another server answers on its port';
     try {
-      // Another server may have taken the port meanwhile: ours has ended then, and that one must not be used.
-      await askRedis(url, [['PING']], { timeoutMs: 1000 });
-      if (ended === undefined) return;
+      const found = await port();
+      const [info] = await askRedis(`redis://127.0.0.1:${found}`, [['INFO', 'server']], { timeoutMs: 1000 });
+      if (owns(info, pid)) return found;
     } catch (error) {
-      if (ended === undefined && Date.now() > deadline) throw error;
+      problem = error.message;
     }
     if (ended !== undefined) throw new Error(`it ended at once (${ended})`);
-    await wait(10);
+    if (Date.now() > deadline) throw new Error(problem);
+    await wait(pauseMs);
   }
 }
 

@@ -7,15 +7,9 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { findProgram } from './programs.mjs';
 import { olderThan } from './project.mjs';
-import {
-  findServerProgram,
-  freePort,
-  launch,
-  launchServer,
-  OLDEST_REDIS,
-  serverArguments,
-} from './redis-server.mjs';
+import { findServerProgram, launch, launchServer, OLDEST_REDIS, serverArguments } from './redis-server.mjs';
 import { askRedis, versionOf } from './resp.mjs';
+import { runStep } from './steps.mjs';
 import { canInstall, installPackage, thisSystem } from './system-packages.mjs';
 
 const IMAGE = 'redis:7.4.2-alpine';
@@ -140,15 +134,31 @@ function answeringDocker(path) {
 /** The container runs in the foreground of `docker run`, so that ending that ends (and removes) the container. */
 async function launchContainer(docker, dataDirectory, path) {
   mkdirSync(dataDirectory, { recursive: true });
-  const port = await freePort();
+  const name = `graphshift-redis-${randomBytes(4).toString('hex')}`;
+  const env = { ...process.env, PATH: path };
   const user = process.getuid ? ['--user', `${process.getuid()}:${process.getgid()}`] : [];
   const args = [
-    ...['run', '--rm', '--name', `graphshift-redis-${randomBytes(4).toString('hex')}`],
-    ...['--publish', `127.0.0.1:${port}:6379`, '--volume', `${resolve(dataDirectory)}:/data`],
+    ...[
+      'run',
+      '--rm',
+      '--name',
+      name,
+      '--publish',
+      '127.0.0.1:0:6379',
+      '--volume',
+      `${resolve(dataDirectory)}:/data`,
+    ],
     ...[...user, IMAGE, 'redis-server', ...serverArguments(6379, '0.0.0.0')],
     // The container's own network is the wall: only 127.0.0.1 of the host reaches it.
     ...['--protected-mode', 'no'],
   ];
+  const port = async () => {
+    const published = await runStep('docker port', docker, ['port', name, '6379/tcp'], {
+      env,
+      timeoutMs: 10_000,
+    });
+    return Number(published.trim().split(':').pop());
+  };
   // The first run downloads the image.
-  return launch(docker, args, { port, timeoutMs: 180_000, env: { ...process.env, PATH: path } });
+  return launch(docker, args, { port, timeoutMs: 180_000, env });
 }

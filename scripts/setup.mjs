@@ -4,8 +4,7 @@ import './require-node.mjs';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { PNPM, ROOT } from './project.mjs';
+import { isProgram, PNPM, ROOT } from './project.mjs';
 import { runCommand, runStep } from './steps.mjs';
 
 const STAMP = join(ROOT, 'node_modules', '.graphshift-setup');
@@ -79,7 +78,7 @@ function isInstalled(wanted) {
   return workspaces().every((directory) => existsSync(join(directory, 'node_modules')));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href)
+if (isProgram(import.meta.url))
   await runCommand(async () => {
     await setUp();
     console.log('Ready. Next: npm run demo, or npm test.');

@@ -6,9 +6,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { findOrInstallBrowser } from './browser.mjs';
-import { ROOT } from './project.mjs';
+import { isProgram, ROOT } from './project.mjs';
 import { advice, findOrInstallServer } from './redis.mjs';
 import { binary, setUp, turbo } from './setup.mjs';
 import { runStep, StepError } from './steps.mjs';
@@ -106,5 +105,4 @@ async function main(args) {
   return account.ok ? 0 : 1;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href)
-  process.exitCode = await main(process.argv.slice(2));
+if (isProgram(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
