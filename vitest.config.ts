@@ -14,7 +14,7 @@ export default defineConfig({
     ],
     // Real servers and child processes share two cores with the tests.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 150_000,
+    hookTimeout: 120_000,
   },
 });

@@ -36,8 +36,12 @@ describe('snapshots of flights', () => {
     try {
       for (const snapshot of [...staged.values()].flat()) {
         const manifest = await inspectSnapshot(duck, snapshot.staged);
-        expect(manifest.nodes.map(({ name, rows }) => [name, rows])).toEqual([['Airport', snapshot.airports]]);
-        expect(manifest.relationships.map(({ name, rows }) => [name, rows])).toEqual([['FLIGHT', snapshot.flights]]);
+        expect(manifest.nodes.map(({ name, rows }) => [name, rows])).toEqual([
+          ['Airport', snapshot.airports],
+        ]);
+        expect(manifest.relationships.map(({ name, rows }) => [name, rows])).toEqual([
+          ['FLIGHT', snapshot.flights],
+        ]);
       }
     } finally {
       duck.close();
@@ -75,7 +79,10 @@ describe('the view', () => {
 describe('arguments', () => {
   it('are twelve states and three months where none are given', () => {
     expect(parseDemoArguments([])).toMatchObject({ once: false, states: 12, months: 3, port: 8001 });
-    expect(parseDemoArguments(['--states', 'us-ca,us-tx', '--once'])).toMatchObject({ states: ['us-ca', 'us-tx'], once: true });
+    expect(parseDemoArguments(['--states', 'us-ca,us-tx', '--once'])).toMatchObject({
+      states: ['us-ca', 'us-tx'],
+      once: true,
+    });
   });
 
   it.each([
