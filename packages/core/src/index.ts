@@ -98,6 +98,7 @@ export {
   type SnapshotName,
 } from './snapshot/names.ts';
 export { type Duck, openDuck, quoteFiles, quoteIdentifier, quoteString } from './snapshot-source/duckdb.ts';
+export { inspectSnapshot } from './snapshot-source/inspect.ts';
 export {
   type FoundSnapshot,
   findSnapshots,
