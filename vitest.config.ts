@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['graphshift-source'] } },
-  resolve: { conditions: ['graphshift-source'] },
+  resolve: {
+    conditions: ['graphshift-source'],
+    alias: { '@graphshift/testkit': new URL('./packages/testkit/src/index.ts', import.meta.url).pathname },
+  },
   test: {
     include: [
       '{apps,packages}/*/{src,test}/**/*.test.ts',

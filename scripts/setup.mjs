@@ -28,9 +28,13 @@ export async function setUp(say = (line) => console.log(line)) {
   await turbo('build', 'Mend the source that the output names, then run: npm run setup');
 }
 
-/** Runs one turbo task over all packages; turbo itself skips what has not changed. */
+/**
+ * Runs one turbo task over all packages; turbo itself skips what has not changed. Through pnpm, since turbo runs the
+ * packages' scripts with the pnpm that it finds on the PATH.
+ */
 export function turbo(task, advice, env = process.env) {
-  return runStep(`turbo run ${task}`, binary('turbo'), ['run', task, '--output-logs=errors-only'], {
+  const args = ['--yes', PNPM, 'exec', 'turbo', 'run', task, '--output-logs=errors-only'];
+  return runStep(`turbo run ${task}`, 'npx', args, {
     cwd: ROOT,
     env: { ...env, ...QUIET },
     advice,

@@ -26,6 +26,8 @@ export {
   TRANSITIONS,
 } from './deployment/states.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
+export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
+export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
   AliasInfo,
   AliasProperties,
@@ -40,11 +42,13 @@ export type {
   LoadProgress,
   LoadRequest,
   PreparedChange,
+  QueryOptions,
   QueryResult,
+  QueryTarget,
   StoreHealth,
   StoreListing,
 } from './graph-store/graph-store.ts';
-export { openStore } from './graph-store/open-store.ts';
+export { openConfiguredStore } from './graph-store/open-store.ts';
 export {
   type AliasView,
   type DeploymentDetail,
@@ -53,6 +57,7 @@ export {
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
+export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
 export {
   asGraphshiftError,
@@ -67,7 +72,7 @@ export {
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId } from './queue/catalogue.ts';
-export { checkRedis, connectRedis, redactUrl } from './queue/connection.ts';
+export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
 export {
@@ -92,3 +97,19 @@ export {
   parseTimestamp,
   type SnapshotName,
 } from './snapshot/names.ts';
+export { type Duck, openDuck, quoteFiles, quoteIdentifier, quoteString } from './snapshot-source/duckdb.ts';
+export {
+  type FoundSnapshot,
+  findSnapshots,
+  type Observation,
+  observeSnapshot,
+} from './snapshot-source/observe.ts';
+export {
+  BROKEN_CODES,
+  BROKEN_KINDS,
+  type BrokenKind,
+  breakSnapshot,
+  type SnapshotContent,
+  simulateSnapshot,
+  writeSnapshot,
+} from './snapshot-source/simulate.ts';

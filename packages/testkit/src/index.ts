@@ -1,2 +1,22 @@
 export { findBrowser, NO_BROWSER } from './browser.ts';
+export {
+  type ContractOptions,
+  graphStoreContract,
+  type StoreUnderTest,
+} from './graph-store-contract.ts';
+export { type Installation, makeInstallation } from './installation.ts';
+export { type Program, startProgram } from './program.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';
+export { rejects } from './rejects.ts';
+export {
+  BROKEN_CODES,
+  BROKEN_KINDS,
+  type BrokenKind,
+  breakSnapshot,
+  makeSnapshotRoot,
+  type SnapshotContent,
+  type SnapshotRoot,
+  simulateSnapshot,
+  smallContent,
+  writeSnapshot,
+} from './snapshots.ts';

@@ -76,14 +76,14 @@ export class Cutover {
 
   /** Drops a customer's databases beyond the newest N, and marks the deployments that they replaced. */
   async retire(customer: string): Promise<string[]> {
-    const { store, deployments, retention } = this.#options;
+    const { store, retention } = this.#options;
     const listing = await store.list();
     const alias = listing.aliases.find((candidate) => candidate.customer === customer);
     await this.#markReplaced(customer, alias);
     const databases = listing.databases.filter((database) => database.snapshot?.customer === customer);
     const retired = selectRetired(databases, alias?.database, retention);
     if (retired.length === 0) return [];
-    const epoch = Math.max(await deployments.currentEpoch(customer), 1);
+    const epoch = await this.#upkeepEpoch(customer);
     const dropped: string[] = [];
     for (const database of retired) {
       if (!(await this.#drop(customer, database, epoch))) break;
@@ -117,7 +117,7 @@ export class Cutover {
         continue;
       const record = await deployments.get(deploymentId(database.snapshot));
       if (!record || !ended(record.state)) continue;
-      const epoch = await deployments.currentEpoch(record.customer);
+      const epoch = await this.#upkeepEpoch(record.customer);
       log.info(
         { deploymentId: record.id, database: database.name },
         `${database.name} is left over from ${record.state} ${record.id}`,
@@ -187,6 +187,13 @@ export class Cutover {
       `dropped database ${database.name} (${database.state})`,
     );
     return true;
+  }
+
+  /** Upkeep acts under the epoch in force, and takes a new one only where an emptied Redis forgot it. */
+  async #upkeepEpoch(customer: string): Promise<number> {
+    const { store, deployments } = this.#options;
+    const [current, floor] = [await deployments.currentEpoch(customer), await store.epochFloor(customer)];
+    return current > 0 && current >= floor ? current : deployments.raiseEpoch(customer, floor);
   }
 
   async #settleLive(

@@ -127,7 +127,11 @@ export interface Load {
   check(): Promise<SnapshotManifest>;
   nodes(): Promise<void>;
   relationships(): Promise<void>;
-  /** Gives the database its name, with its mark, and returns the certificate, which is kept with the database. */
+  /**
+   * Gives the database its name, with its mark, and returns the certificate, which is kept with the database.
+   * @throws CERTIFICATE when rows do not match, CONFLICT when a database of that name is there, FENCED when the build
+   * was dropped meanwhile
+   */
   seal(): Promise<LoadCertificate>;
   /** Ends the load and removes what it built. Idempotent; does nothing after `seal`. */
   abort(): Promise<void>;
@@ -167,7 +171,11 @@ export interface QueryOptions {
 
 export interface QueryResult {
   readonly columns: readonly string[];
-  /** Values as JSON has them, except that integers beyond 2^53 are BigInt. Dates and timestamps are ISO 8601 text. */
+  /**
+   * Values as JSON has them, except that integers beyond 2^53 are BigInt. Dates and timestamps are ISO 8601 text with
+   * every digit, with `Z` where the files had a zone; bytes are base64 text. Nodes and relationships are objects of
+   * their own properties and `_label`. Node ids are text whatever they were in the files.
+   */
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -187,6 +195,7 @@ export interface GraphStore extends Service {
   /** The highest epoch that the store has seen for the customer, in its alias, marks and prepared changes; 0 for none. */
   epochFloor(customer: string): Promise<number>;
 
+  /** Makes the build with its mark. @throws FENCED when a higher epoch took over */
   openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load>;
   /** The certificate kept with a sealed database, or undefined when there is none. */
   certificate(database: string): Promise<LoadCertificate | undefined>;
@@ -195,11 +204,20 @@ export interface GraphStore extends Service {
   /** Removes the load mark, the last act of verify. Idempotent. @throws FENCED when the mark carries a higher epoch */
   unmark(database: string, epoch: number): Promise<void>;
 
-  /** Ends every prepared change of a lower epoch, then reads the alias. */
+  /**
+   * Ends every prepared change of a lower epoch, then reads the alias. Preparing does the same.
+   * @throws FENCED when a higher epoch took over
+   */
   takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined>;
-  /** Makes the alias point at the database, creating it the first time. @throws NOT_FOUND when the database is not there */
+  /**
+   * Makes the alias point at the database, creating it the first time.
+   * @throws NOT_FOUND when the customer has no such database, CONFLICT when it is not complete, FENCED
+   */
   prepareAlias(change: AliasChange): Promise<PreparedChange>;
-  /** Drops a database or a build by its name in the listing. Firing on one that is gone does nothing. */
+  /**
+   * Drops a database or a build by its name in the listing. Firing on one that is gone does nothing.
+   * @throws NOT_FOUND when the name is none of the customer's, CONFLICT when the alias targets it, FENCED
+   */
   prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange>;
 
   /** @throws QUERY_REFUSED for anything that is not one reading statement, QUERY_LIMIT, QUERY_FAILED, NOT_FOUND */

@@ -1,27 +1,23 @@
 import { resolve } from 'node:path';
+import type { Settings } from '../config/settings.ts';
 import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { createEmbeddedStore } from './embedded/store.ts';
 import type { GraphStore } from './graph-store.ts';
 
-export interface OpenStoreOptions {
-  /** `embedded:DIR`; a relative directory is taken from `directory`. */
-  readonly url: string;
-  readonly directory: string;
-  readonly idProperty: string;
-  readonly loaderMemoryBytes: number;
-  readonly log: Logger;
-}
-
-/** The adapter that a store URL names, not started yet. @throws CONFIG_INVALID for a URL that no adapter takes */
-export function openStore(options: OpenStoreOptions): GraphStore {
-  const { url, directory, idProperty, loaderMemoryBytes, log } = options;
+/**
+ * The adapter that `store.url` names, not started yet.
+ * @param directory from which a relative `embedded:DIR` is taken
+ * @throws CONFIG_INVALID for a URL that no adapter takes
+ */
+export function openConfiguredStore(settings: Settings, directory: string, log: Logger): GraphStore {
+  const { url } = settings.store;
   const embedded = /^embedded:(.+)$/.exec(url)?.[1];
   if (embedded !== undefined) {
     return createEmbeddedStore({
       directory: resolve(directory, embedded),
-      idProperty,
-      loaderMemoryBytes,
+      idProperty: settings.orchestrator.id_property,
+      loaderMemoryBytes: settings.orchestrator.loader_memory_mb * 1024 * 1024,
       log,
     });
   }

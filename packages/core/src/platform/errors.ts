@@ -65,6 +65,11 @@ export const ERRORS = {
     action: 'Free disk space below the path that the message names.',
   },
 
+  ROOT_UNREADABLE: {
+    class: 'retryable',
+    status: 503,
+    action: 'Create or mount the snapshot root that the message names, or correct its path.',
+  },
   CUSTOMER_NAME: { class: 'permanent', status: 422, action: 'Rename the customer directory.' },
   SNAPSHOT_TIMESTAMP: {
     class: 'permanent',

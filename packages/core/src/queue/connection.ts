@@ -89,3 +89,16 @@ async function savesSnapshots(redis: Redis): Promise<boolean> {
     return true;
   }
 }
+
+/** Removes everything of one installation, and nothing else, from a Redis that others may use too. */
+export async function removeInstallation(url: string, prefix: string): Promise<void> {
+  const redis = await connectRedis({ url });
+  try {
+    const pattern = `${prefix.replace(/[*?[\]\\]/g, '\\$&')}:*`;
+    for await (const keys of redis.scanStream({ match: pattern, count: 1000 })) {
+      if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]));
+    }
+  } finally {
+    redis.disconnect();
+  }
+}

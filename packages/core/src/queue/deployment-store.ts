@@ -290,6 +290,21 @@ export class DeploymentStore {
       .reverse();
   }
 
+  /** What a person did elsewhere than through a transition, such as in Bull Board, for the audit stream. */
+  async recordAction(action: { by: string; action: string; target: string }): Promise<void> {
+    const { by, action: name, target } = action;
+    const fields = {
+      at: this.#clock.now(),
+      deployment: target,
+      from: '',
+      to: '',
+      run: 0,
+      holder: by,
+      detail: name,
+    };
+    await this.#redis.xadd(this.#keys.audit, '*', ...Object.entries(fields).flat().map(String));
+  }
+
   /** Keeps what cannot be a deployment, until its path is looked at again without a complaint. */
   async setRefusals(root: string, refusals: readonly Refusal[]): Promise<void> {
     const key = this.#keys.refusals(root);

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import type { Settings } from '../config/settings.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
-import { openStore } from '../graph-store/open-store.ts';
+import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
@@ -47,15 +47,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
-  const store =
-    options.store ??
-    openStore({
-      url: settings.store.url,
-      directory: options.directory,
-      idProperty: settings.orchestrator.id_property,
-      loaderMemoryBytes: settings.orchestrator.loader_memory_mb * 1024 * 1024,
-      log,
-    });
+  const store = options.store ?? openConfiguredStore(settings, options.directory, log);
   const redis = await connectRedis({ url: settings.redis.url, log });
   const connections: Redis[] = [redis];
   try {

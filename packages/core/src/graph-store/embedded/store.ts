@@ -1,11 +1,138 @@
-import type { Logger } from '../../platform/log.ts';
-import type { GraphStore } from '../graph-store.ts';
+/** The embedded graph store: LadybugDB databases in a directory, fed by DuckDB. Needs no server. */
+
+import { open, stat, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import { type Logger, silentLogger } from '../../platform/log.ts';
+import type { GraphStore, QueryTarget, StoreHealth } from '../graph-store.ts';
+import { Aliases, resolveAlias } from './aliases.ts';
+import { Databases } from './databases.ts';
+import { Drops } from './drops.ts';
+import { Fence } from './fence.ts';
+import { importLadybug } from './ladybug.ts';
+import { Layout } from './layout.ts';
+import { openEmbeddedLoad } from './load.ts';
+import { QueryRunner } from './query.ts';
 
 export interface EmbeddedStoreOptions {
+  /** Everything the store keeps lies below it; several processes of one machine may share it. */
   readonly directory: string;
-  readonly idProperty?: string;
-  readonly loaderMemoryBytes?: number;
   readonly log?: Logger;
+  /** Memory of one loading process, in bytes. @default 1 GiB */
+  readonly loaderMemoryBytes?: number;
+  /** Threads of one loading process. @default 2 */
+  readonly threads?: number;
+  /** Memory of one reading process; a query that takes more is ended. @default 1 GiB */
+  readonly queryMemoryBytes?: number;
+  /** Reading processes at a time. @default 4 */
+  readonly queryProcesses?: number;
+  /** How long a reading process is kept for the next query, in milliseconds. @default 10_000 */
+  readonly queryIdleMs?: number;
+  /** The property that holds a node's id. @default 'id' */
+  readonly idProperty?: string;
 }
 
-export declare function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore;
+const GIBIBYTE = 2 ** 30;
+
+export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
+  const log = options.log ?? silentLogger;
+  const layout = new Layout(options.directory);
+  const fence = new Fence(layout);
+  const databases = new Databases(layout, fence);
+  const aliases = new Aliases(layout, fence, databases);
+  const drops = new Drops(layout, fence, aliases);
+  const queries = new QueryRunner({
+    memoryBytes: options.queryMemoryBytes ?? GIBIBYTE,
+    processes: options.queryProcesses ?? 4,
+    idleMs: options.queryIdleMs ?? 10_000,
+  });
+  const loader = {
+    memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
+    threads: options.threads ?? 2,
+    idProperty: options.idProperty ?? 'id',
+  };
+  const readable = async (name: string) => {
+    const { state } = await databases.judge(name);
+    if (state === 'marked' || state === 'complete') return layout.database(name);
+    throw new GraphshiftError('CONFLICT', `database ${name} is ${state} and cannot be read`);
+  };
+  const directoryOf = (target: QueryTarget) =>
+    'alias' in target ? resolveAlias(layout, target.alias) : readable(target.database);
+
+  return {
+    kind: 'embedded',
+    start: async () => {
+      await importLadybug();
+      await startUsing(layout);
+      await drops.sweep();
+      log.debug({ directory: layout.root }, 'embedded store is ready');
+    },
+    stop: () => queries.stop(),
+    health: () => health(layout),
+    list: async () => ({ databases: await databases.list(), aliases: await aliases.list() }),
+    alias: (customer) => aliases.read(customer),
+    epochFloor: async (customer) =>
+      Math.max(
+        await fence.highest(customer),
+        await fence.highestPrepared(customer),
+        await databases.highestMark(customer),
+        (await aliases.read(customer))?.properties.epoch ?? 0,
+      ),
+    openLoad: (request, loadOptions = {}) => openEmbeddedLoad(databases, request, loader, loadOptions),
+    certificate: (database) => databases.certificate(database),
+    counts: async (database) => queries.counts(await readable(database)),
+    unmark: (database, epoch) => databases.unmark(database, epoch),
+    takeOver: async (customer, epoch) => {
+      await fence.raise(customer, epoch);
+      return aliases.read(customer);
+    },
+    prepareAlias: (change) => aliases.prepare(change),
+    prepareDrop: (customer, name, epoch) => drops.prepare(customer, name, epoch),
+    query: async (target, cypher, queryOptions = {}) =>
+      queries.query(await directoryOf(target), cypher, queryOptions),
+  };
+}
+
+async function startUsing(layout: Layout): Promise<void> {
+  try {
+    await layout.create();
+    await touch(layout);
+  } catch (error) {
+    throw new GraphshiftError(
+      'STORE_UNFIT',
+      `the store's directory ${layout.root} cannot be used: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+async function health(layout: Layout): Promise<StoreHealth> {
+  try {
+    await stat(layout.area('databases'));
+  } catch (error) {
+    return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
+  }
+  const percent = await diskPercent(layout.root);
+  try {
+    await touch(layout);
+    return { reachable: true, writable: true, percent };
+  } catch (error) {
+    return { reachable: true, writable: false, percent, problem: messageOf(error) };
+  }
+}
+
+async function diskPercent(directory: string): Promise<{ disk?: number }> {
+  try {
+    const { blocks, bavail } = await statfs(directory);
+    return blocks > 0 ? { disk: Math.round((1 - bavail / blocks) * 1000) / 10 } : {};
+  } catch {
+    return {};
+  }
+}
+
+async function touch(layout: Layout): Promise<void> {
+  const path = join(layout.area('trash'), `.touch-${process.pid}`);
+  const handle = await open(path, 'w');
+  await handle.close();
+  await unlink(path);
+}

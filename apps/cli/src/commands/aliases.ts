@@ -1,0 +1,29 @@
+import { act, makeCommand, type Registry } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printRows, shortTime } from '../output.ts';
+import { Session } from '../session.ts';
+
+export function addAliases(registry: Registry): void {
+  const group = registry.program.command('aliases').description('what readers see');
+  const list = makeCommand('ls', 'each alias, its database, since when, and what a rollback would go to');
+  act(list, registry, async (options, surroundings) => {
+    const session = new Session(surroundings, options);
+    return session.withBackend(async ({ operations }) => {
+      printRows(
+        session.output,
+        await operations.aliases(),
+        [
+          { title: 'CUSTOMER', value: (row) => row.customer },
+          { title: 'DATABASE', value: (row) => row.database },
+          { title: 'TIMESTAMP', value: (row) => row.timestamp, align: 'right' },
+          { title: 'SINCE (UTC)', value: (row) => shortTime(row.since) },
+          { title: 'PINNED', value: (row) => (row.pinned ? 'yes' : 'no') },
+          { title: 'ROLLBACK TO', value: (row) => row.rollback },
+        ],
+        'no aliases',
+      );
+      return EXIT.done;
+    });
+  });
+  group.addCommand(list);
+}

@@ -1,0 +1,155 @@
+import {
+  type AliasView,
+  type Backend,
+  type DeploymentView,
+  HEAD_STATES,
+  openBackend,
+  type Refusal,
+  ServiceStack,
+} from '@graphshift/core';
+import { createDashboard } from '@graphshift/dashboard';
+import type { Producer } from '@graphshift/producer';
+import { createWorker } from '@graphshift/worker';
+import { act, examples, makeCommand, type Registry } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type Output, table, toJson } from '../output.ts';
+import { Session } from '../session.ts';
+import { checkWhole, DEPLOYMENT_COLUMNS } from './deployments.ts';
+import { aborted, makeProducer } from './processes.ts';
+
+interface UpOptions {
+  readonly data?: string;
+  readonly workers?: string;
+  readonly scanInterval?: string;
+  readonly port?: string;
+  readonly once?: boolean;
+  readonly onceTimeout: string;
+}
+
+const LOOK_EVERY_MS = 200;
+
+/** Producer, worker and dashboard in one process, for a laptop. */
+export function addUp(registry: Registry): void {
+  const up = makeCommand('up', 'producer, workers and dashboard in one process')
+    .option('--data <DIR>', 'root of the snapshots (default: orchestrator.data_path)')
+    .option('--workers <N>', 'loads at once')
+    .option('--scan-interval <S>', 'seconds between two scans')
+    .option('--port <PORT>', 'port of the dashboard; 0 takes a free one')
+    .option('--once', 'end when everything there is has settled and reached an end state')
+    .option('--once-timeout <S>', 'with --once: seconds after which it ends with what is left', '600')
+    .addHelpText('after', examples('up --data data', 'up --data data --once --json'));
+  act<UpOptions>(up, registry, async (options, surroundings) => {
+    const session = new Session(surroundings, options, flagsOf(options), false);
+    const timeoutMs = checkWhole('--once-timeout', options.onceTimeout) * 1000;
+    const backend = await openBackend({
+      settings: session.read.settings,
+      log: session.log,
+      directory: surroundings.directory,
+    });
+    const producer = makeProducer(backend, surroundings.directory);
+    const stack = new ServiceStack([
+      { start: async () => {}, stop: () => backend.stop() },
+      ...(options.once ? [] : [await announced(backend, session)]),
+      await createWorker({ backend }),
+      producer,
+    ]);
+    await stack.start();
+    try {
+      if (options.once) return await untilSettled(backend, producer, session, timeoutMs);
+      const reason = await aborted(surroundings.signal);
+      session.log.info(`stops: ${reason}`);
+      return reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
+    } finally {
+      await stack.stop();
+    }
+  });
+  registry.program.addCommand(up);
+}
+
+function flagsOf(options: UpOptions): Record<string, unknown> {
+  return {
+    'orchestrator.data_path': options.data,
+    'orchestrator.num_workers': options.workers,
+    'orchestrator.scan_interval': options.scanInterval,
+    'dashboard.port': options.port,
+  };
+}
+
+/** The dashboard, saying where it is once it listens. */
+async function announced(backend: Backend, session: Session) {
+  const dashboard = createDashboard({ backend });
+  return {
+    start: async () => {
+      await dashboard.start();
+      const { href } = dashboard.address();
+      session.log.info(`page ${href}  Bull Board ${href}queues  API ${href}api/v1/deployments`);
+    },
+    stop: () => dashboard.stop(),
+  };
+}
+
+/** Waits until the producer has recorded everything and nothing is left to do, then prints what came of it. */
+async function untilSettled(
+  backend: Backend,
+  producer: Producer,
+  session: Session,
+  timeoutMs: number,
+): Promise<number> {
+  const { clock, operations } = backend;
+  const deadline = clock.now() + timeoutMs;
+  const { signal } = session.surroundings;
+  for (;;) {
+    const counts = await operations.counts();
+    const open = counts.discovered + HEAD_STATES.reduce((sum, state) => sum + counts[state], 0);
+    if (producer.settled && open === 0) break;
+    if (clock.now() > deadline) {
+      session.log.error(`--once ends after ${timeoutMs / 1000} s with ${open} deployments left`);
+      await printResult(backend, session.output);
+      return EXIT.unhealthy;
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
+    if (signal.aborted) return EXIT.interrupted;
+  }
+  return printResult(backend, session.output);
+}
+
+async function printResult(backend: Backend, output: Output): Promise<number> {
+  const deployments = await backend.operations.deployments({ limit: 1_000_000 });
+  const aliases = await backend.operations.aliases();
+  const refused = await backend.operations.refusals();
+  if (output.json) output.write(`${toJson(onceDocument(deployments, aliases, refused), 2)}\n`);
+  else {
+    if (deployments.length > 0) output.write(table(deployments, DEPLOYMENT_COLUMNS));
+    for (const { customer, database } of aliases) output.write(`alias ${customer} -> ${database}\n`);
+    for (const { error } of refused) output.write(`refused: ${error.message}\n`);
+  }
+  const dead = deployments.some((one) => one.state === 'dead' || one.state === 'quarantined');
+  const waiting = deployments.some((one) => ['discovered', ...HEAD_STATES].includes(one.state));
+  return dead || waiting || refused.length > 0 ? EXIT.unhealthy : EXIT.done;
+}
+
+/** The document of `up --once --json`: its keys are a contract; `refused` names what cannot be a deployment. */
+function onceDocument(
+  deployments: readonly DeploymentView[],
+  aliases: readonly AliasView[],
+  refused: readonly Refusal[],
+) {
+  return {
+    deployments: deployments.map((one) => ({
+      id: one.id,
+      customer: one.customer,
+      timestamp: one.timestamp,
+      state: one.state,
+      database: one.database,
+      nodes: one.nodes,
+      relationships: one.relationships,
+      seconds: one.seconds,
+      attempts: one.attempts,
+      error: one.error?.message ?? null,
+    })),
+    aliases: aliases.map(({ customer, database }) => ({ customer, database })),
+    ...(refused.length > 0 && {
+      refused: refused.map(({ path, error }) => ({ path, error: error.message })),
+    }),
+  };
+}

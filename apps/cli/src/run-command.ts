@@ -1,0 +1,58 @@
+import { asGraphshiftError, GraphshiftError } from '@graphshift/core';
+import { Command, CommanderError } from 'commander';
+import type { Registry } from './command.ts';
+import { addAliases } from './commands/aliases.ts';
+import { addConfig } from './commands/config.ts';
+import { addDead } from './commands/dead.ts';
+import { addDeployments } from './commands/deployments.ts';
+import { addProcesses } from './commands/processes.ts';
+import { addQuery } from './commands/query.ts';
+import { addSimulate } from './commands/simulate.ts';
+import { addUp } from './commands/up.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { toJson } from './output.ts';
+import type { Surroundings } from './session.ts';
+
+const ADD = [addUp, addProcesses, addDeployments, addDead, addAliases, addQuery, addSimulate, addConfig];
+
+/** Runs one command line and answers its exit code; errors are one line on standard error. */
+export async function runCommand(values: readonly string[], surroundings: Surroundings): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = new Command('graphshift')
+    .description('Turns snapshot directories into live graph databases with no reader ever noticing')
+    .showSuggestionAfterError()
+    .exitOverride();
+  const registry: Registry = {
+    program,
+    surroundings,
+    finish: (code) => {
+      exitCode = code;
+    },
+  };
+  for (const add of ADD) add(registry);
+  everyCommand(program, (command) =>
+    command.exitOverride().configureOutput({ writeOut: surroundings.write }),
+  );
+  try {
+    await program.parseAsync([...values], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
+    report(error, values.includes('--json'));
+    return exitCodeOf(error);
+  }
+}
+
+function everyCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) everyCommand(child, visit);
+}
+
+function report(thrown: unknown, json: boolean): void {
+  const error = asGraphshiftError(thrown);
+  const { code, message, action } = error;
+  if (json) process.stderr.write(`${toJson({ error: { code, message, action } })}\n`);
+  else process.stderr.write(`graphshift: ${message}\n${code === 'INTERNAL' ? '' : `  ${action}\n`}`);
+  if (!(thrown instanceof GraphshiftError) && thrown instanceof Error)
+    process.stderr.write(`${thrown.stack}\n`);
+}

@@ -1,0 +1,89 @@
+import {
+  type Backend,
+  createLogger,
+  type GraphStore,
+  type Logger,
+  openBackend,
+  openConfiguredStore,
+  type ReadSettings,
+  readSettings,
+} from '@graphshift/core';
+import type { Output } from './output.ts';
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly redis?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+  readonly logLevel?: string;
+}
+
+/** What a command runs in: arguments of the process, its directory, its streams. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly directory: string;
+  readonly write: (text: string) => void;
+  /** Aborts at SIGINT or SIGTERM; the reason is the signal's name. */
+  readonly signal: AbortSignal;
+}
+
+/** One run of a command: settings read, output chosen. */
+export class Session {
+  readonly surroundings: Surroundings;
+  readonly output: Output;
+  readonly read: ReadSettings;
+  readonly log: Logger;
+
+  /** @param flags values of the command's own flags, by path of the setting */
+  constructor(
+    surroundings: Surroundings,
+    options: GlobalOptions,
+    flags: Record<string, unknown> = {},
+    quiet = true,
+  ) {
+    this.surroundings = surroundings;
+    this.output = { json: options.json === true, write: surroundings.write };
+    this.read = readSettings({
+      environment: surroundings.environment,
+      directory: surroundings.directory,
+      file: options.config,
+      flags: {
+        'redis.url': options.redis,
+        'store.url': options.store,
+        'log.level': options.logLevel,
+        ...flags,
+      },
+    });
+    // A command that prints keeps quiet about the rest, unless it is asked to speak.
+    const { level } = this.read.settings.log;
+    this.log = createLogger({
+      level: quiet && this.read.sources.get('log.level') === 'default' ? 'warn' : level,
+    });
+  }
+
+  /** Opens Redis and the store for one piece of work, and closes them whatever comes of it. */
+  async withBackend<Result>(work: (backend: Backend) => Promise<Result>): Promise<Result> {
+    const backend = await openBackend({
+      settings: this.read.settings,
+      log: this.log,
+      directory: this.surroundings.directory,
+    });
+    try {
+      return await work(backend);
+    } finally {
+      await backend.stop();
+    }
+  }
+
+  /** Opens the graph store alone. */
+  async withStore<Result>(work: (store: GraphStore) => Promise<Result>): Promise<Result> {
+    const store = openConfiguredStore(this.read.settings, this.surroundings.directory, this.log);
+    await store.start();
+    try {
+      return await work(store);
+    } finally {
+      await store.stop();
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { GraphshiftError, parseDeploymentId, STATES } from '@graphshift/core';
+import { z } from 'zod';
+import { type Handler, ok } from '../http.ts';
+
+const listQuery = z.strictObject({
+  customer: z.string().min(1).optional(),
+  state: z.enum(STATES).optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+});
+
+export const listDeployments: Handler = async ({ backend, query }) => {
+  const { customer, state, limit } = parseQuery(listQuery, query);
+  return ok(
+    await backend.operations.deployments({ limit, ...(customer && { customer }), ...(state && { state }) }),
+  );
+};
+
+export const showDeployment: Handler = async ({ backend, params }) => {
+  return ok(await backend.operations.deployment(idOf(params)));
+};
+
+export const retryDeployment: Handler = async ({ backend, params, user }) => {
+  return ok(await backend.operations.retry(idOf(params), user));
+};
+
+export const countDeployments: Handler = async ({ backend }) => ok(await backend.operations.counts());
+
+export const listRefusals: Handler = async ({ backend }) => ok(await backend.operations.refusals());
+
+/** @throws USAGE when the path names no deployment */
+export function idOf(params: Readonly<Record<string, string>>): string {
+  const id = params.id ?? '';
+  if (parseDeploymentId(id)) return id;
+  throw new GraphshiftError(
+    'USAGE',
+    `${JSON.stringify(id)} is no deployment; it must be <customer>@<unix time>`,
+  );
+}
+
+function parseQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  query: Readonly<Record<string, string>>,
+): z.infer<Schema> {
+  const result = schema.safeParse(query);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = issue?.path.join('.') || 'query';
+  throw new GraphshiftError(
+    'USAGE',
+    `${key} is ${JSON.stringify(query[key] ?? query)}: ${issue?.message ?? 'not valid'}`,
+  );
+}

@@ -1,0 +1,31 @@
+import { listAliases } from './handlers/aliases.ts';
+import {
+  discardDeadLetter,
+  listDeadLetters,
+  retryAllDeadLetters,
+  retryDeadLetter,
+} from './handlers/dead-letters.ts';
+import {
+  countDeployments,
+  listDeployments,
+  listRefusals,
+  retryDeployment,
+  showDeployment,
+} from './handlers/deployments.ts';
+import { healthz, readyz } from './handlers/health.ts';
+import type { Route } from './http.ts';
+
+export const ROUTES: readonly Route[] = [
+  { method: 'get', path: '/healthz', handler: healthz, open: true },
+  { method: 'get', path: '/readyz', handler: readyz, open: true },
+  { method: 'get', path: '/api/v1/deployments', handler: listDeployments },
+  { method: 'get', path: '/api/v1/deployments/:id', handler: showDeployment },
+  { method: 'post', path: '/api/v1/deployments/:id/retry', handler: retryDeployment },
+  { method: 'get', path: '/api/v1/counts', handler: countDeployments },
+  { method: 'get', path: '/api/v1/refusals', handler: listRefusals },
+  { method: 'get', path: '/api/v1/aliases', handler: listAliases },
+  { method: 'get', path: '/api/v1/dead-letters', handler: listDeadLetters },
+  { method: 'post', path: '/api/v1/dead-letters/retry', handler: retryAllDeadLetters },
+  { method: 'post', path: '/api/v1/dead-letters/:id/retry', handler: retryDeadLetter },
+  { method: 'delete', path: '/api/v1/dead-letters/:id', handler: discardDeadLetter },
+];

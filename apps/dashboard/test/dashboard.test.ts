@@ -1,0 +1,275 @@
+import { type Backend, DeadLetterDesk, GraphshiftError, silentLogger } from '@graphshift/core';
+import { findBrowser, type Installation, makeInstallation, NO_BROWSER } from '@graphshift/testkit';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createDashboard, type Dashboard } from '../src/dashboard.ts';
+import { allowedWrite } from '../src/guards/board-writes.ts';
+import { isLoopback } from '../src/guards/door.ts';
+
+const { appRoutes } = await import(import.meta.resolve('@bull-board/api').replace(/index\.js$/, 'routes.js'));
+
+let installation: Installation;
+const stops: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  installation = await makeInstallation();
+});
+afterAll(() => installation.remove());
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await installation.redis.flush();
+});
+
+async function open(
+  settings: Record<string, unknown> = {},
+): Promise<{ backend: Backend; dashboard: Dashboard; url: string }> {
+  const backend = await installation.open({ 'dashboard.port': 0, ...settings });
+  const dashboard = createDashboard({ backend });
+  await dashboard.start();
+  stops.push(() => dashboard.stop());
+  return { backend, dashboard, url: dashboard.address().origin };
+}
+
+/** A deployment that failed for good, its letter in the failed set. */
+async function addDead(backend: Backend, customer: string, message: string): Promise<string> {
+  const error = new GraphshiftError('NODE_ID_DUPLICATE', message).toRecord();
+  await backend.deployments.discover({ customer, timestamp: 1_700_000_000, path: '/data', error });
+  const record = await backend.deployments.get(`${customer}@1700000000`);
+  if (!record) throw new Error('not recorded');
+  await backend.letters.ensure(record);
+  return record.id;
+}
+
+async function openDesk(backend: Backend): Promise<void> {
+  const desk = new DeadLetterDesk({
+    connection: backend.redis,
+    blocking: await backend.connect(),
+    keys: backend.keys,
+    deployments: backend.deployments,
+    wakeUps: backend.wakeUps,
+    letters: backend.letters,
+    log: silentLogger,
+  });
+  await desk.start();
+  stops.push(() => desk.stop());
+  await vi.waitFor(async () => expect(await backend.letters.queue.getWaitingCount()).toBe(0));
+}
+
+async function json(
+  url: string,
+  init?: RequestInit,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(url, init);
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+describe('the API', () => {
+  it('shows deployments, retries and discards dead ones', async () => {
+    const { backend, url } = await open();
+    const id = await addDead(backend, 'acme', 'id 7 twice');
+    await addDead(backend, 'beta', 'id 8 twice');
+    expect((await json(`${url}/api/v1/dead-letters`)).body).toMatchObject([
+      { state: 'dead' },
+      { state: 'dead' },
+    ]);
+    expect((await json(`${url}/api/v1/deployments/${id}`)).body).toMatchObject({
+      error: { code: 'NODE_ID_DUPLICATE', message: 'id 7 twice' },
+    });
+    const retried = await json(`${url}/api/v1/dead-letters/${id}/retry`, { method: 'POST' });
+    expect(retried).toMatchObject({ status: 200, body: { run: 2, state: 'queued' } });
+    expect(await json(`${url}/api/v1/dead-letters/${id}`, { method: 'DELETE' })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'CONFLICT' } },
+    });
+    const beta = `${url}/api/v1/dead-letters/beta@1700000000`;
+    expect((await json(beta, { method: 'DELETE' })).body).toMatchObject({ state: 'cancelled' });
+    expect((await json(`${url}/api/v1/counts`)).body).toMatchObject({ queued: 1, cancelled: 1, dead: 0 });
+  });
+
+  it.each([
+    ['/api/v1/deployments?state=lively', 400, /state is "lively"/],
+    ['/api/v1/deployments?limit=0', 400, /limit is "0"/],
+    ['/api/v1/deployments?colour=red', 400, /colour/],
+    ['/api/v1/deployments/nonsense', 400, /"nonsense" is no deployment/],
+    ['/api/v1/deployments/acme@1', 404, /there is no deployment acme@1/],
+    ['/nowhere', 404, /there is no GET \/nowhere/],
+  ])('answers %s with %i and one clear line', async (path, status, message) => {
+    const { url } = await open();
+    const answer = await json(url + path);
+    expect(answer.status).toBe(status);
+    expect((answer.body.error as { message: string }).message).toMatch(message);
+  });
+
+  it('says that it is ready, and what is missing when Redis is not there', async () => {
+    const { url } = await open();
+    expect(await json(`${url}/readyz`)).toMatchObject({ status: 200, body: { status: 'ready' } });
+    await installation.redis.kill();
+    try {
+      expect(await json(`${url}/readyz`)).toMatchObject({
+        status: 503,
+        body: { status: 'not ready', problems: { redis: 'does not answer within 2 s' } },
+      });
+      expect(await json(`${url}/healthz`)).toMatchObject({ status: 200 });
+    } finally {
+      await installation.redis.restart();
+    }
+    await vi.waitFor(async () => expect(await json(`${url}/readyz`)).toMatchObject({ status: 200 }), 10_000);
+  });
+});
+
+describe('the door', () => {
+  const basic = (user: string, password: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+  });
+
+  it('opens with the token, or as the password of a browser, once one is set', async () => {
+    const { url } = await open({ 'dashboard.token': 'sesame' });
+    const status = async (headers: Record<string, string>) =>
+      (await fetch(`${url}/api/v1/counts`, { headers })).status;
+    expect(await status({})).toBe(401);
+    expect(await status({ authorization: 'Bearer wrong' })).toBe(401);
+    expect(await status({ authorization: 'Bearer sesame' })).toBe(200);
+    expect(await status(basic('graphshift', 'sesame'))).toBe(200);
+    expect(await status(basic('root', 'sesame'))).toBe(401);
+    for (const path of ['/', '/queues', '/queues/api/queues'])
+      expect((await fetch(url + path)).status).toBe(401);
+    for (const path of ['/healthz', '/readyz']) expect((await fetch(url + path)).status).toBe(200);
+  });
+
+  it('does not open to others without a token or password', async () => {
+    await expect(open({ 'dashboard.host': '0.0.0.0' })).rejects.toThrow(
+      'neither dashboard.token nor dashboard.password',
+    );
+    await expect(open({ 'dashboard.host': '0.0.0.0', 'dashboard.password': 'x' })).resolves.toBeDefined();
+  });
+
+  it('says which port is taken', async () => {
+    const { dashboard } = await open();
+    await expect(open({ 'dashboard.port': dashboard.address().port })).rejects.toThrow(
+      /cannot listen on .*EADDRINUSE/,
+    );
+  });
+
+  it.each([[{ origin: 'http://evil.example' }], [{ 'sec-fetch-site': 'cross-site' }]])(
+    'refuses a writing request from another page: %j',
+    async (headers) => {
+      const { backend, url } = await open();
+      const id = await addDead(backend, 'acme', 'id 7 twice');
+      const answer = await json(`${url}/api/v1/dead-letters/${id}/retry`, { method: 'POST', headers });
+      expect(answer.status).toBe(403);
+      expect((await backend.deployments.get(id))?.state).toBe('dead');
+    },
+  );
+
+  it.each([
+    ['localhost', true],
+    ['127.9.9.9', true],
+    ['[::1]', true],
+    ['0.0.0.0', false],
+    ['10.0.0.1', false],
+    ['127.evil.example', false],
+  ])('knows that %s is loopback: %s', (host, loopback) => expect(isLoopback(host)).toBe(loopback));
+});
+
+describe('Bull Board', () => {
+  const ALLOWED = ['retry', 'retry/:queueStatus', 'promote', 'pause', 'resume'];
+
+  it('has no writing route but those that are allowed, in the version that is installed', async () => {
+    const { url } = await open();
+    const routes = appRoutes.api as { method: string; route: string | string[] }[];
+    const writing = routes.filter(({ method }) => method !== 'get');
+    expect(writing.length).toBeGreaterThan(15);
+    for (const { method, route } of writing) {
+      for (const one of [route].flat()) {
+        const allowed = ALLOWED.some((end) => one.endsWith(`/${end}`));
+        const path = one.replace(':queueStatus', 'failed').replaceAll(/:\w+/g, 'x');
+        expect([one, allowedWrite(method.toUpperCase(), path) !== undefined]).toEqual([one, allowed]);
+        if (!allowed)
+          expect((await fetch(`${url}/queues${path}`, { method: method.toUpperCase() })).status).toBe(403);
+      }
+    }
+  });
+
+  it('writes what people do there to the audit stream', async () => {
+    const { backend, url } = await open();
+    await fetch(`${url}/queues/api/queues/deploy/pause`, { method: 'PUT' });
+    expect(await backend.wakeUps.queue.isPaused()).toBe(true);
+    expect(await backend.deployments.audit()).toMatchObject([
+      { detail: 'pause', deployment: 'deploy', holder: 'anonymous' },
+    ]);
+  });
+});
+
+const program = findBrowser();
+
+describe.skipIf(program === undefined)(
+  `in a real browser${program === undefined ? ` (NOT RUN: ${NO_BROWSER})` : ''}`,
+  () => {
+    let browser: Browser;
+    let page: Page;
+
+    beforeAll(async () => {
+      browser = await chromium.launch({
+        executablePath: program ?? '',
+        args: [
+          '--no-sandbox',
+          '--disable-gpu',
+          '--disable-background-networking',
+          '--disable-component-update',
+          '--disable-sync',
+          '--no-first-run',
+        ],
+      });
+    });
+    afterAll(() => browser?.close());
+    beforeEach(async () => {
+      page = await browser.newPage();
+    });
+    afterEach(() => page.close());
+
+    it("a dead letter's Retry button starts the deployment over with fresh attempts", async () => {
+      const { backend, url } = await open();
+      const id = await addDead(backend, 'acme', 'id 7 stands twice in part-0.parquet');
+      await openDesk(backend);
+      await page.goto(`${url}/queues/queue/dead-letter?status=failed`);
+      await page.getByText('id 7 stands twice in part-0.parquet').first().waitFor();
+      // An icon without a name: the first of the actions in the job's own list.
+      await page.locator('li button:has(.lucide-refresh-cw)').first().click();
+      await confirmIfAsked(page);
+      await vi.waitFor(async () => {
+        expect(await backend.deployments.get(id)).toMatchObject({ state: 'queued', run: 2, attempts: 0 });
+      }, 10_000);
+    });
+
+    it('Retry all starts every dead deployment over', async () => {
+      const { backend, url } = await open();
+      const ids = [await addDead(backend, 'acme', 'one'), await addDead(backend, 'beta', 'two')];
+      await openDesk(backend);
+      await page.goto(`${url}/queues/queue/dead-letter?status=failed`);
+      await page.getByRole('button', { name: 'Retry all' }).first().click();
+      await confirmIfAsked(page);
+      await vi.waitFor(async () => {
+        for (const id of ids)
+          expect(await backend.deployments.get(id)).toMatchObject({ state: 'queued', run: 2 });
+      }, 10_000);
+    });
+
+    it('the page shows deployments, and nothing from a snapshot as markup', async () => {
+      const { backend, url } = await open();
+      await addDead(backend, 'acme', '<img src=x onerror="document.title=\'broken\'"> is no id');
+      const complaints: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      await page.goto(url);
+      await page.getByText('<img src=x').first().waitFor();
+      expect(await page.title()).toBe('Graphshift');
+      expect(complaints.filter((text) => !text.includes('favicon'))).toEqual([]);
+    });
+  },
+);
+
+/** Bull Board asks before some actions. */
+async function confirmIfAsked(page: Page): Promise<void> {
+  const confirm = page.getByRole('button', { name: /^(confirm|ok|yes)$/i });
+  await confirm.or(page.locator('body')).first().waitFor();
+  if (await confirm.isVisible()) await confirm.click();
+}

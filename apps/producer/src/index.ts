@@ -1,0 +1,1 @@
+export { Producer, type ProducerOptions } from './producer.ts';

@@ -1,0 +1,97 @@
+import type {
+  Backend,
+  Checkpoint,
+  Cutover,
+  DeploymentRecord,
+  Gate,
+  LoadCertificate,
+  Logger,
+  Pickup,
+  State,
+} from '@graphshift/core';
+import { GraphshiftError, refuseUnlessOk } from '@graphshift/core';
+
+/** What the steps of every deployment share. */
+export interface DeployContext {
+  readonly backend: Backend;
+  readonly cutover: Cutover;
+  readonly gate: Gate;
+  /** Name of this process in records and the audit stream. */
+  readonly holder: string;
+  readonly checkpoint: Checkpoint;
+}
+
+type Fields = Parameters<Backend['deployments']['note']>[1];
+
+/** One deployment in a worker's hands, from its claim to the outcome of this pickup. */
+export class HeldDeployment {
+  record: DeploymentRecord;
+  readonly context: DeployContext;
+  readonly pickup: Pickup;
+  readonly log: Logger;
+  /** Set by the load, or read from the store when another holder did the load. */
+  certificate: LoadCertificate | undefined;
+
+  constructor(record: DeploymentRecord, context: DeployContext, pickup: Pickup) {
+    this.record = record;
+    this.context = context;
+    this.pickup = pickup;
+    this.log = context.backend.log.child({ deploymentId: record.id });
+  }
+
+  /** @throws the reason why this worker must let go of the deployment */
+  throwIfAborted(): void {
+    if (this.pickup.signal.aborted) throw this.pickup.signal.reason;
+  }
+
+  /**
+   * Moves on to another state under this holder's run and epoch.
+   * @throws FENCED when somebody else holds the deployment by now
+   */
+  async advance(to: State, fields: Fields = {}, room?: TransitionRoom): Promise<'ok' | 'full'> {
+    const result = await this.context.backend.deployments.transition({
+      id: this.record.id,
+      from: [this.record.state],
+      to,
+      run: this.record.run,
+      epoch: this.record.epoch,
+      fields,
+      ...(room && { room }),
+    });
+    if (result.kind === 'full') return 'full';
+    refuseUnlessOk(result, this.record.id);
+    this.record = { ...this.record, ...fields, state: to } as DeploymentRecord;
+    await this.context.checkpoint(to);
+    return 'ok';
+  }
+
+  /** One line for the log and the job's own log in Bull Board. */
+  async say(line: string, fields: Record<string, unknown> = {}): Promise<void> {
+    this.log.info(fields, `${this.record.id}: ${line}`);
+    await this.pickup.note(`${new Date(this.context.backend.clock.now()).toISOString()} ${line}`);
+  }
+}
+
+export type TransitionRoom = NonNullable<Parameters<Backend['deployments']['transition']>[0]['room']>;
+
+/** Thrown by a step that must wait without using an attempt. */
+export class Hold extends Error {
+  readonly delayMs: number;
+
+  constructor(reason: string, delayMs: number) {
+    super(reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** The certificate that verify and cutover go by. @throws LOAD_FAILED when the database has none */
+export async function certificateOf(held: HeldDeployment, database: string): Promise<LoadCertificate> {
+  held.certificate ??= await held.context.backend.store.certificate(database);
+  if (!held.certificate) {
+    throw new GraphshiftError(
+      'LOAD_FAILED',
+      `database ${database} has no load certificate; it is loaded again`,
+    );
+  }
+  return held.certificate;
+}

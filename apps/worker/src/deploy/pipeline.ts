@@ -1,0 +1,104 @@
+/** One pickup of a deployment: claim it, run the steps that its state has before it, and say what came of it. */
+
+import { databaseName, GraphshiftError, type Outcome, type Pickup, type State } from '@graphshift/core';
+import { type DeployContext, HeldDeployment } from './deployment.ts';
+import { settleError } from './settle.ts';
+import { gate } from './steps/gate.ts';
+import { load } from './steps/load.ts';
+import { retire } from './steps/retire.ts';
+import { switchAlias } from './steps/switch.ts';
+import { verify } from './steps/verify.ts';
+
+interface Step {
+  readonly run: (held: HeldDeployment) => Promise<void>;
+  /** States in which a pickup finds the deployment with this step still before it. */
+  readonly before: readonly State[];
+}
+
+const IDLE: readonly State[] = ['queued', 'waiting', 'retrying'];
+
+/** In order; a deployment that a crash left behind goes on at the first step that its state has before it. */
+export const STEPS: readonly Step[] = [
+  { run: gate, before: IDLE },
+  { run: load, before: ['gated', 'loading'] },
+  { run: verify, before: ['verifying'] },
+  { run: switchAlias, before: ['verifying', 'switching'] },
+  { run: retire, before: ['live'] },
+];
+
+export async function deploy(context: DeployContext, pickup: Pickup): Promise<Outcome> {
+  const { deployment: id, run } = pickup.payload;
+  const { backend } = context;
+  const customer = id.slice(0, id.lastIndexOf('@'));
+  const floor = await readEpochFloor(context, customer);
+  if (floor instanceof Error) {
+    const delayMs = backend.settings.orchestrator.health_check_retry_delay * 1000;
+    backend.log.warn({ deploymentId: id }, `${id}: the store does not answer: ${floor.message}`);
+    return { kind: 'hold', delayMs, reason: floor.message };
+  }
+  const claim = await backend.deployments.claim(id, run, context.holder, floor);
+  if (claim.kind !== 'claimed') return { kind: 'done', note: `${id} is ${claim.kind}: ${claim.found}` };
+  const held = new HeldDeployment(claim.record, context, pickup);
+  await context.checkpoint('claimed');
+  try {
+    refusePoison(held);
+    await catchUp(held);
+    for (const step of STEPS) {
+      if (!step.before.includes(held.record.state)) continue;
+      held.throwIfAborted();
+      await step.run(held);
+    }
+    return { kind: 'done', record: held.record, note: `${id} is ${held.record.state}` };
+  } catch (error) {
+    return settleError(held, error);
+  }
+}
+
+async function readEpochFloor(context: DeployContext, customer: string): Promise<number | Error> {
+  try {
+    return await context.backend.store.epochFloor(customer);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** @throws POISON when this deployment has cost too many workers already */
+function refusePoison(held: HeldDeployment): void {
+  const { record } = held;
+  if (record.crashes < held.context.backend.settings.orchestrator.max_crashes) return;
+  throw new GraphshiftError(
+    'POISON',
+    `${record.id} lost its worker ${record.crashes} times, last while ${record.state}`,
+  );
+}
+
+/**
+ * Skips what the store has already: a snapshot that is live (Redis was emptied, or a crash came between cutover and
+ * record), or whose database is complete and only waits for its cutover. Nothing complete is loaded again.
+ */
+async function catchUp(held: HeldDeployment): Promise<void> {
+  const { backend, cutover } = held.context;
+  const { record } = held;
+  if (!IDLE.includes(record.state)) return;
+  const database = databaseName(record);
+  const listing = await backend.store.list();
+  const alias = listing.aliases.find((candidate) => candidate.customer === record.customer);
+  if (alias?.database === database) {
+    const result = await cutover.adopt(record, alias);
+    held.record = { ...record, state: 'live', database };
+    await held.say(`${database} is live already; nothing is loaded`);
+    await backend.wakeUps.ensureHead(backend.deployments, result.head);
+    return;
+  }
+  if (alias && alias.properties.snapshot > record.timestamp) {
+    await held.advance('skipped', {
+      reason: `older than snapshot ${alias.properties.snapshot}, which is live`,
+    });
+    return;
+  }
+  const complete = listing.databases.some((found) => found.name === database && found.state === 'complete');
+  if (!complete) return;
+  await held.say(`${database} is complete already; only the cutover is left`);
+  held.record = { ...record, database };
+  await switchAlias(held);
+}

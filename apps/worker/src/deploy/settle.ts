@@ -1,0 +1,136 @@
+import {
+  asGraphshiftError,
+  backoffMs,
+  type DeploymentRecord,
+  databaseName,
+  GraphshiftError,
+  isActiveState,
+  messageOf,
+  type Outcome,
+  type State,
+} from '@graphshift/core';
+import { type HeldDeployment, Hold } from './deployment.ts';
+
+/** Soon enough that a stopping worker's deployments go on elsewhere at once. */
+const GIVE_BACK_MS = 200;
+
+/** What an error in a step comes to: the record is moved accordingly, and the job with it. */
+export async function settleError(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
+  try {
+    return await settle(held, thrown);
+  } catch (failure) {
+    if (failure instanceof GraphshiftError && failure.code === 'FENCED') return fenced(held, failure);
+    // Not even the record could be written: the job comes back and reads what stands there.
+    held.log.error({ err: failure }, `${held.record.id}: ${messageOf(failure)}`);
+    return { kind: 'hold', delayMs: 5000, reason: messageOf(failure) };
+  }
+}
+
+async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
+  if (thrown instanceof Hold) return wait(held, thrown.message, thrown.delayMs);
+  const error = asGraphshiftError(thrown);
+  // The record may have moved beyond what this holder knows, as by a cutover that failed half way.
+  const record = await held.context.backend.deployments.get(held.record.id);
+  if (!record || record.epoch !== held.record.epoch) return fenced(held, error);
+  held.record = record;
+  if (error.code === 'FENCED') return fenced(held, error);
+  if (error.code === 'ABORTED') return giveBack(held);
+  if (error.class === 'capacity') {
+    return wait(
+      held,
+      error.message,
+      held.context.backend.settings.orchestrator.health_check_retry_delay * 1000,
+    );
+  }
+  if (error.code === 'SNAPSHOT_GONE') return skip(held, error);
+  const attempts = held.record.attempts + 1;
+  if (error.class === 'permanent' || attempts > held.context.backend.settings.orchestrator.max_retries) {
+    return die(held, error, attempts);
+  }
+  return retry(held, error, attempts);
+}
+
+function fenced(held: HeldDeployment, error: GraphshiftError): Outcome {
+  held.log.warn({ epoch: held.record.epoch }, `${held.record.id}: let go: ${error.message}`);
+  return { kind: 'done', note: error.message };
+}
+
+async function wait(held: HeldDeployment, reason: string, delayMs: number): Promise<Outcome> {
+  await held.advance('waiting', { reason, dueAt: held.context.backend.clock.now() + delayMs });
+  return { kind: 'hold', delayMs, reason };
+}
+
+/** A worker that stops hands the deployment on: no attempt is used, and the next holder starts at once. */
+async function giveBack(held: HeldDeployment): Promise<Outcome> {
+  const to: State = held.record.state === 'switching' ? 'retrying' : 'queued';
+  if (isActiveState(held.record.state)) {
+    await dropBuild(held);
+    await held.advance(to, { reason: 'given back by a worker that stopped' });
+  }
+  return { kind: 'hold', delayMs: GIVE_BACK_MS, reason: 'the worker is stopping' };
+}
+
+async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outcome> {
+  await dropBuild(held);
+  const outcome = await end(held, 'skipped', { reason: error.message });
+  return { kind: 'done', record: outcome, note: error.message };
+}
+
+async function retry(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
+  const { clock, settings } = held.context.backend;
+  const delayMs = backoffMs(settings.orchestrator.retry_backoff_base, attempts);
+  await dropBuild(held);
+  const step = held.record.state;
+  await held.advance('retrying', {
+    attempts,
+    error: { ...error.toRecord(), step, at: clock.now() },
+    reason: error.message,
+    dueAt: clock.now() + delayMs,
+  });
+  const seconds = (delayMs / 1000).toFixed(1);
+  await held.say(`attempt ${attempts} failed at ${step}: ${error.message}; again in ${seconds} s`, {
+    code: error.code,
+  });
+  return { kind: 'retry', delayMs, error };
+}
+
+async function die(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
+  const { clock, deployments, letters } = held.context.backend;
+  await dropBuild(held);
+  const step = held.record.state;
+  await end(held, 'dead', {
+    attempts,
+    error: { ...error.toRecord(), step, at: clock.now() },
+    reason: error.message,
+  });
+  await held.context.checkpoint('dead');
+  const record = await deployments.get(held.record.id);
+  if (record) await letters.ensure(record);
+  held.log.error(
+    { code: error.code, step, attempts },
+    `${held.record.id}: dead: ${error.message}. ${error.action}`,
+  );
+  await held.pickup.note(`dead at ${step}: ${error.message}. ${error.action}`);
+  return { kind: 'dead', error };
+}
+
+/** Ends the deployment and sees to it that the customer's next head has a job. */
+async function end(
+  held: HeldDeployment,
+  to: State,
+  fields: Partial<DeploymentRecord>,
+): Promise<DeploymentRecord> {
+  const { deployments, wakeUps } = held.context.backend;
+  await held.advance(to, fields);
+  await wakeUps.ensureHead(deployments, await deployments.chooseHead(held.record.customer));
+  return held.record;
+}
+
+/** No half-loaded database outlives the run that made it. What fails here is the upkeep's to finish. */
+async function dropBuild(held: HeldDeployment): Promise<void> {
+  try {
+    await held.context.cutover.discardLeftovers(held.record);
+  } catch (error) {
+    held.log.warn({ err: error }, `${databaseName(held.record)} is left to the upkeep: ${messageOf(error)}`);
+  }
+}

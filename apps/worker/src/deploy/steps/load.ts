@@ -1,0 +1,99 @@
+import { type Load, type LoadProgress, messageOf } from '@graphshift/core';
+import type { HeldDeployment } from '../deployment.ts';
+
+/** Progress goes to the log at most this often… */
+const LOG_EVERY_MS = 5000;
+/** …and to the job and the record this often. */
+const REPORT_EVERY_MS = 500;
+
+/** Fills a database of the deployment's own, after dropping what an earlier holder left of it. */
+export async function load(held: HeldDeployment): Promise<void> {
+  const { backend, cutover, checkpoint } = held.context;
+  const { record, pickup } = held;
+  if (record.state !== 'loading') await held.advance('loading');
+  await cutover.discardLeftovers(record);
+  const startedAt = backend.clock.now();
+  const progress = reportProgress(held);
+  const { customer, timestamp, run, epoch, path } = record;
+  const request = { customer, timestamp, run, epoch, path };
+  const work = await backend.store.openLoad(request, { signal: pickup.signal, onProgress: progress.take });
+  try {
+    const certificate = await runPhases(work, held, checkpoint);
+    await progress.end();
+    const rows = sum(certificate.nodes) + sum(certificate.relationships);
+    await held.advance('verifying', {
+      database: certificate.database,
+      contentHash: certificate.contentHash,
+      nodes: sum(certificate.nodes),
+      relationships: sum(certificate.relationships),
+      bytes: certificate.bytes,
+      peakMemory: certificate.peakMemory,
+      rows,
+      rowsTotal: rows,
+    });
+    held.certificate = certificate;
+    const seconds = Math.max(0.001, (backend.clock.now() - startedAt) / 1000);
+    await held.say(`loaded ${rows} rows in ${seconds.toFixed(1)} s (${Math.round(rows / seconds)} rows/s)`, {
+      rows,
+      seconds,
+    });
+  } catch (error) {
+    await progress.end();
+    await work
+      .abort()
+      .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
+    throw error;
+  }
+}
+
+async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: string) => Promise<void>) {
+  const manifest = await work.check();
+  await held.say(`checked ${manifest.rows} rows in ${manifest.bytes} bytes of files`, {
+    rows: manifest.rows,
+  });
+  await checkpoint('load.checked');
+  await work.nodes();
+  await checkpoint('load.nodes');
+  await work.relationships();
+  await checkpoint('load.relationships');
+  held.throwIfAborted();
+  const certificate = await work.seal();
+  await checkpoint('load.sealed');
+  return certificate;
+}
+
+/** Spreads the loader's progress to log, job and record, each at its own pace. */
+function reportProgress(held: HeldDeployment) {
+  const { clock, deployments } = held.context.backend;
+  let loggedAt = clock.now();
+  let reportedAt = 0;
+  let pending: Promise<unknown> = Promise.resolve();
+  const report = async (progress: LoadProgress) => {
+    const { phase: stage, rows, rowsTotal, bytes, bytesTotal } = progress;
+    await held.pickup.progress({ deployment: held.record.id, stage, rows, rowsTotal, bytes, bytesTotal });
+    await deployments.note(held.record, { rows, rowsTotal });
+  };
+  return {
+    take: (progress: LoadProgress): void => {
+      const now = clock.now();
+      if (now - reportedAt >= REPORT_EVERY_MS) {
+        reportedAt = now;
+        pending = pending
+          .then(() => report(progress))
+          .catch((error: unknown) => held.log.debug({ err: error }, 'progress'));
+      }
+      if (now - loggedAt >= LOG_EVERY_MS) {
+        loggedAt = now;
+        held.log.info(
+          { ...progress },
+          `${held.record.id}: ${progress.phase}, ${progress.rows} of ${progress.rowsTotal} rows`,
+        );
+      }
+    },
+    end: async (): Promise<void> => void (await pending),
+  };
+}
+
+function sum(counts: readonly { counted: number }[]): number {
+  return counts.reduce((total, { counted }) => total + counted, 0);
+}

@@ -1,0 +1,15 @@
+import { databaseName } from '@graphshift/core';
+import { certificateOf, type HeldDeployment } from '../deployment.ts';
+
+/** Moves the alias, or yields to a newer snapshot that went live meanwhile. */
+export async function switchAlias(held: HeldDeployment): Promise<void> {
+  const { cutover, backend } = held.context;
+  held.throwIfAborted();
+  const database = held.record.database ?? databaseName(held.record);
+  const result = await cutover.publish(held.record, await certificateOf(held, database));
+  held.record = (await backend.deployments.get(held.record.id)) ?? held.record;
+  if (result.kind === 'live')
+    await held.say(`live: ${held.record.customer} is ${database}, before ${result.before ?? 'nothing'}`);
+  else await held.say(`superseded: ${result.by} is live`);
+  await backend.wakeUps.ensureHead(backend.deployments, result.head);
+}

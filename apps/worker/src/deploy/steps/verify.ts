@@ -1,0 +1,50 @@
+import { type CertifiedCount, type Counts, GraphshiftError, type LoadCertificate } from '@graphshift/core';
+import { certificateOf, type HeldDeployment } from '../deployment.ts';
+
+/** Proves the database right before anybody sees it: the certificate, and the store's own counts against it. */
+export async function verify(held: HeldDeployment): Promise<void> {
+  const { store } = held.context.backend;
+  const database = held.record.database ?? '';
+  const certificate = await certificateOf(held, database);
+  checkCertificate(certificate);
+  checkCounts(certificate, await store.counts(database));
+  held.throwIfAborted();
+  await held.context.checkpoint('verify.proven');
+  await store.unmark(database, held.record.epoch);
+  await held.say(
+    `verified ${database}: ${certificate.nodes.length} labels, ${certificate.relationships.length} types`,
+  );
+}
+
+/** @throws CERTIFICATE unless footers = read = sent = acknowledged = counted for each label and type */
+export function checkCertificate(certificate: LoadCertificate): void {
+  for (const count of [...certificate.nodes, ...certificate.relationships]) {
+    const { footers, read, sent, acknowledged, counted } = count;
+    if (new Set([footers, read, sent, acknowledged, counted]).size === 1) continue;
+    const message = `${certificate.database}: ${count.name} has ${footers} rows in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`;
+    throw new GraphshiftError('CERTIFICATE', message, { details: { ...count } });
+  }
+}
+
+/** @throws CERTIFICATE when the store counts other labels, types or rows than the certificate says */
+export function checkCounts(certificate: LoadCertificate, counts: Counts): void {
+  const compare = (
+    kind: string,
+    certified: readonly CertifiedCount[],
+    found: Readonly<Record<string, number>>,
+  ) => {
+    for (const { name, counted } of certified) {
+      if ((found[name] ?? 0) === counted) continue;
+      const message = `${certificate.database}: the store has ${found[name] ?? 0} ${kind} ${name}, the certificate ${counted}`;
+      throw new GraphshiftError('CERTIFICATE', message);
+    }
+    const strange = Object.keys(found).find((name) => !certified.some((count) => count.name === name));
+    if (strange === undefined) return;
+    throw new GraphshiftError(
+      'CERTIFICATE',
+      `${certificate.database}: the store has ${kind} ${strange}, the certificate none`,
+    );
+  };
+  compare('nodes of', certificate.nodes, counts.labels);
+  compare('relationships of', certificate.relationships, counts.types);
+}

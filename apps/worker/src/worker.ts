@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import {
+  type Backend,
+  Breaker,
+  type Checkpoint,
+  Cutover,
+  DeadLetterDesk,
+  DeploymentConsumer,
+  Gate,
+  type QueueTimes,
+  type Service,
+  ServiceStack,
+} from '@graphshift/core';
+import type { DeployContext } from './deploy/deployment.ts';
+import { deploy } from './deploy/pipeline.ts';
+import { Upkeep } from './upkeep/upkeep.ts';
+
+export interface WorkerOptions {
+  readonly backend: Backend;
+  /** Lock and stall times; shorter ones are for tests. */
+  readonly times?: QueueTimes;
+  /** @default 10_000 */
+  readonly upkeepMs?: number;
+  /** Points where tests stop or kill the process. */
+  readonly checkpoint?: Checkpoint;
+}
+
+/** A worker process's services: the consumer of deployments, the desk of dead letters, and its share of the upkeep. */
+export async function createWorker(options: WorkerOptions): Promise<Service> {
+  const { backend, times } = options;
+  const { orchestrator } = backend.settings;
+  const checkpoint: Checkpoint = options.checkpoint ?? (async () => {});
+  const { store, deployments, clock, log, keys, letters, wakeUps } = backend;
+  const cutover = new Cutover({
+    store,
+    deployments,
+    clock,
+    log,
+    retention: orchestrator.retention,
+    checkpoint,
+  });
+  const breaker = new Breaker('graph administration');
+  const gate = new Gate({
+    store,
+    deployments,
+    breaker,
+    thresholds: {
+      maxDatabases: orchestrator.max_databases,
+      heapPercent: orchestrator.heap_threshold_percent,
+      pagecachePercent: orchestrator.pagecache_threshold_percent,
+      diskPercent: orchestrator.disk_threshold_percent,
+    },
+  });
+  const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const context: DeployContext = { backend, cutover, gate, holder, checkpoint };
+  const consumer = new DeploymentConsumer({
+    blocking: await backend.connect(),
+    keys,
+    clock,
+    log,
+    concurrency: orchestrator.num_workers,
+    handle: (pickup) => deploy(context, pickup),
+    ...(times && { times }),
+  });
+  const desk = new DeadLetterDesk({
+    connection: backend.redis,
+    blocking: await backend.connect(),
+    keys,
+    deployments,
+    wakeUps,
+    letters,
+    log,
+  });
+  const upkeep = new Upkeep({
+    backend,
+    cutover,
+    ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
+  });
+  return new ServiceStack([{ start: async () => {}, stop: () => breaker.stop() }, desk, upkeep, consumer]);
+}

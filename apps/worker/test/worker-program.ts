@@ -1,0 +1,79 @@
+/**
+ * A worker process for tests, with one thing that goes wrong at a named point: `{ point, act }` as JSON in the first
+ * argument. `stop` is SIGSTOP, `kill` SIGKILL, `kill-loader` ends the loading process. `unfenced` takes every check of
+ * the epoch out, Redis's and the store's, to show that the tests see its absence.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Backend, createLogger, openBackend, readSettings } from '@graphshift/core';
+import { createWorker } from '../src/worker.ts';
+
+export interface Fault {
+  readonly point?: string;
+  readonly act?: 'stop' | 'kill' | 'kill-loader';
+  readonly unfenced?: boolean;
+}
+
+const fault = JSON.parse(process.argv[2] ?? '{}') as Fault;
+let armed = fault.point !== undefined;
+
+const { settings } = readSettings({ environment: process.env, directory: process.cwd() });
+const backend = await openBackend({
+  settings,
+  log: createLogger({ pretty: false }),
+  directory: process.cwd(),
+});
+if (fault.unfenced) removeFences(backend);
+const worker = await createWorker({
+  backend,
+  times: { lockMs: 1500, stalledCheckMs: 400 },
+  upkeepMs: 500,
+  checkpoint: async (point) => {
+    if (!armed || point !== fault.point) return;
+    armed = false;
+    process.stdout.write(`reached ${point}\n`);
+    if (fault.act === 'kill') process.kill(process.pid, 'SIGKILL');
+    if (fault.act === 'stop') process.kill(process.pid, 'SIGSTOP');
+    if (fault.act === 'kill-loader') for (const pid of children()) process.kill(pid, 'SIGKILL');
+  },
+});
+await worker.start();
+process.stdout.write('ready\n');
+process.once('SIGTERM', async () => {
+  await worker.stop();
+  await backend.stop();
+});
+
+/** Processes whose parent is this one. */
+function children(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => parentOf(name) === process.pid)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function removeFences({ deployments, store }: Backend): void {
+  const claimed = new Map<string, number>();
+  const claim = deployments.claim.bind(deployments);
+  deployments.claim = async (...values) => {
+    const result = await claim(...values);
+    if (result.kind === 'claimed') claimed.set(result.record.customer, result.record.epoch);
+    return result;
+  };
+  const currentEpoch = deployments.currentEpoch.bind(deployments);
+  deployments.currentEpoch = async (customer) => claimed.get(customer) ?? currentEpoch(customer);
+  const prepareAlias = store.prepareAlias.bind(store);
+  store.prepareAlias = async (change) => {
+    const epoch = (await store.epochFloor(change.customer)) + 1;
+    return prepareAlias({ ...change, properties: { ...change.properties, epoch } });
+  };
+}

@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface System {
+  /** Undefined while it runs. */
+  readonly problem: string | undefined;
+  stop(): Promise<void>;
+}
+
+/** The command line's program: built where this module is built, from its sources where this one is. */
+const FROM_SOURCE = import.meta.url.endsWith('.ts');
+const COMMAND = fileURLToPath(
+  new URL(`../../apps/cli/${FROM_SOURCE ? 'src/main.ts' : 'dist/main.js'}`, import.meta.url),
+);
+const SOURCE_FLAGS = FROM_SOURCE
+  ? ['--import', import.meta.resolve('tsx'), '--conditions=graphshift-source']
+  : [];
+
+/** How long a stopping system may take before it is killed. */
+const STOP_MS = 20_000;
+
+/** Starts `graphshift up` as a process of its own, its log in a file. */
+export function startSystem(
+  values: readonly string[],
+  environment: Record<string, string>,
+  logFile: string,
+): System {
+  const log = openSync(logFile, 'w');
+  const child = spawn(process.execPath, [...SOURCE_FLAGS, COMMAND, 'up', ...values], {
+    env: environment,
+    stdio: ['ignore', log, log],
+    // Ctrl-C at the terminal is the demo's to pass on, once.
+    detached: true,
+  });
+  closeSync(log);
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  return {
+    get problem() {
+      if (child.exitCode === null && child.signalCode === null) return undefined;
+      const last = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+      return `graphshift up ended (exit ${child.exitCode ?? child.signalCode}); the end of ${logFile}:\n${last}`;
+    },
+    stop: () => stop(child, kill),
+  };
+}
+
+async function stop(child: ChildProcess, kill: () => void): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(kill, STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+  process.removeListener('exit', kill);
+}

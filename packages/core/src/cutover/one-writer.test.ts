@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const TOP = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** Production sources: path from the top, with slashes, and text. */
+const SOURCES = ['apps', 'packages/core', 'demo']
+  .flatMap((part) => readdirSync(join(TOP, part), { recursive: true, withFileTypes: true }))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .filter((path) => /\/src\/.*\.(ts|lua)$/.test(path) && !/node_modules|\/dist\/|\.test\.ts$/.test(path))
+  .map((path) => ({ path: relative(TOP, path), text: readFileSync(path, 'utf8') }));
+
+function filesWith(pattern: RegExp): string[] {
+  return SOURCES.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+}
+
+const ADAPTERS = /^packages\/core\/src\/graph-store\//;
+const outsideAdapters = (paths: string[]) => paths.filter((path) => !ADAPTERS.test(path));
+
+describe('what must not happen unfenced happens in one file', () => {
+  it.each(['prepareAlias', 'prepareDrop', 'takeOver'])('only the cutover calls the store to %s', (name) => {
+    expect(outsideAdapters(filesWith(new RegExp(`\\.${name}\\(`)))).toEqual([
+      'packages/core/src/cutover/cutover.ts',
+    ]);
+  });
+
+  it.each(['switching', 'live', 'replaced', 'retired'])('only the cutover leads a record to %s', (state) => {
+    const moves = new RegExp(`to: '${state}'|#move\\([^;]*'${state}'|advance\\('${state}'`);
+    expect(outsideAdapters(filesWith(moves))).toEqual(['packages/core/src/cutover/cutover.ts']);
+  });
+
+  it("a record's state is written by Lua alone, in one function", () => {
+    expect(filesWith(/hset\(\s*this\.#keys\.deployment/)).toEqual([]);
+    expect(filesWith(/'HSET', key, 'state'/)).toEqual(['packages/core/src/queue/lua/_record.lua']);
+    expect(filesWith(/'transition-3',/)).toContain('packages/core/src/queue/deployment-store.ts');
+    expect(filesWith(/\.transition\(\{/).sort()).toEqual([
+      'apps/worker/src/deploy/deployment.ts',
+      'packages/core/src/cutover/cutover.ts',
+      'packages/core/src/queue/dead-letters.ts',
+    ]);
+  });
+
+  it('BullMQ is told an outcome in one file', () => {
+    expect(filesWith(/throw new (DelayedError|UnrecoverableError)\(/)).toEqual([
+      'packages/core/src/queue/consume.ts',
+    ]);
+  });
+});

@@ -1,0 +1,248 @@
+import { mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findSnapshots, observeSnapshot } from './observe.ts';
+import { writeSnapshot } from './simulate.ts';
+
+const NOW = 1_700_000_000_000;
+let base: string;
+let root: string;
+
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), 'graphshift-observe-'));
+  root = join(base, 'root');
+  await mkdir(root);
+});
+
+afterEach(() => rm(base, { recursive: true, force: true }));
+
+async function put(path: string, content = 'PAR1'): Promise<string> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+  return join(root, path);
+}
+
+const small = (customer = 'acme', timestamp = 1_600_000_000) =>
+  writeSnapshot(root, {
+    customer,
+    timestamp,
+    nodes: { Person: [{ id: 1, labels: 'Person' }] },
+    relationships: { KNOWS: [{ source: 1, target: 1, type: 'KNOWS' }] },
+  });
+
+describe('findSnapshots', () => {
+  const found = async () => {
+    const { snapshots, refused } = await findSnapshots(root, { now: NOW });
+    return {
+      snapshots: snapshots.map(({ customer, timestamp }) => `${customer}@${timestamp}`),
+      refused: refused.map(({ path, error }) => `${path.slice(root.length + 1)} ${error.code}`).sort(),
+    };
+  };
+
+  it('finds every snapshot, by customer and by number, not by text', async () => {
+    for (const path of ['zeta/1600000000', 'acme/999', 'acme/1600000000', 'acme/1700086400'])
+      await mkdir(join(root, path), { recursive: true });
+    expect(await found()).toEqual({
+      snapshots: ['acme@999', 'acme@1600000000', 'acme@1700086400', 'zeta@1600000000'],
+      refused: [],
+    });
+  });
+
+  it('refuses names and timestamps, and the rest goes on', async () => {
+    const bad = ['ab/1', 'acme-1700000000/1', 'a_b/1', 'acme/today', 'acme/01', 'acme/1700086401', 'acme/7'];
+    for (const path of bad) await mkdir(join(root, path), { recursive: true });
+    await put('acme/notes.txt');
+    await put('readme');
+    expect(await found()).toEqual({
+      snapshots: ['acme@7'],
+      refused: [
+        'a_b CUSTOMER_NAME',
+        'ab CUSTOMER_NAME',
+        'acme-1700000000 CUSTOMER_NAME',
+        'acme/01 SNAPSHOT_TIMESTAMP',
+        'acme/1700086401 SNAPSHOT_TIMESTAMP',
+        'acme/notes.txt SNAPSHOT_LAYOUT',
+        'acme/today SNAPSHOT_TIMESTAMP',
+        'readme SNAPSHOT_LAYOUT',
+      ],
+    });
+  });
+
+  it('passes over hidden names, be they files or directories', async () => {
+    for (const path of ['.cache/1', '_tmp/1', 'acme/.1600000000-x', 'acme/_1'])
+      await mkdir(join(root, path), { recursive: true });
+    await put('.DS_Store');
+    await put('acme/_lock');
+    expect(await found()).toEqual({ snapshots: [], refused: [] });
+  });
+
+  it('keeps the lower-case one of customers that are equal but for case', async () => {
+    for (const path of ['acme/1', 'Acme/1', 'Zeta/1', 'ZETA/1'])
+      await mkdir(join(root, path), { recursive: true });
+    expect(await found()).toEqual({
+      snapshots: ['acme@1'],
+      refused: ['Acme CUSTOMER_NAME', 'ZETA CUSTOMER_NAME', 'Zeta CUSTOMER_NAME'],
+    });
+  });
+
+  it('follows links inside the root and refuses those that lead out or nowhere', async () => {
+    await mkdir(join(root, 'acme/5'), { recursive: true });
+    await mkdir(join(base, 'root-of-another/1'), { recursive: true });
+    await symlink(join(root, 'acme'), join(root, 'inside'));
+    await symlink('5', join(root, 'acme/6'));
+    await symlink(join(base, 'root-of-another'), join(root, 'outside'));
+    await symlink(join(base, 'root-of-another/1'), join(root, 'acme/7'));
+    await symlink(join(base, 'nowhere'), join(root, 'broken'));
+    await symlink(join(root, 'circle'), join(root, 'circle'));
+    expect(await found()).toEqual({
+      snapshots: ['acme@5', 'acme@6', 'inside@5', 'inside@6'],
+      refused: [
+        'acme/7 SNAPSHOT_LINK',
+        'broken SNAPSHOT_LINK',
+        'circle SNAPSHOT_LINK',
+        'inside/7 SNAPSHOT_LINK',
+        'outside SNAPSHOT_LINK',
+      ],
+    });
+  });
+
+  it('says which root is missing', async () => {
+    await expect(findSnapshots(join(root, 'none'), { now: NOW })).rejects.toMatchObject({
+      code: 'ROOT_UNREADABLE',
+      message: expect.stringContaining(join(root, 'none')),
+    });
+  });
+
+  it('finds snapshots in a root that is itself a link', async () => {
+    await mkdir(join(root, 'acme/5'), { recursive: true });
+    await symlink(root, join(base, 'link'));
+    const { snapshots } = await findSnapshots(join(base, 'link'), { now: NOW });
+    expect(snapshots).toEqual([{ customer: 'acme', timestamp: 5, path: join(base, 'link/acme/5') }]);
+  });
+});
+
+describe('observeSnapshot', () => {
+  const problem = async (path: string) => {
+    const { problem: error } = await observeSnapshot(path, { root });
+    return error && `${error.code} ${error.message}`;
+  };
+
+  it('lists data files, sorted, and passes over what stands beside them', async () => {
+    const path = await small();
+    for (const name of [
+      '_SUCCESS',
+      'manifest.json',
+      'nodes/.DS_Store',
+      'nodes/Person/.x.parquet.tmp',
+      'nodes/Person/_metadata',
+    ])
+      await writeFile(join(path, name), '');
+    const observation = await observeSnapshot(path, { root });
+    expect(observation.problem).toBeUndefined();
+    expect(observation.files.map((file) => file.path)).toEqual([
+      'nodes/Person/part-0.parquet',
+      'relationships/KNOWS/part-0.parquet',
+    ]);
+    expect(observation.bytes).toBe(observation.files.reduce((sum, file) => sum + file.bytes, 0));
+  });
+
+  it('has a fingerprint that changes with size, time, name and number of files only', async () => {
+    const path = await small();
+    const print = async () => (await observeSnapshot(path, { root })).fingerprint;
+    const file = join(path, 'nodes/Person/part-0.parquet');
+    const prints = [await print()];
+    expect(await print()).toBe(prints[0]);
+    await utimes(file, 1, 1.5);
+    prints.push(await print());
+    await writeFile(join(path, 'nodes/Person/part-1.parquet'), 'PAR1');
+    prints.push(await print());
+    await rm(file);
+    prints.push(await print());
+    await truncate(join(path, 'nodes/Person/part-1.parquet'), 3);
+    prints.push(await print());
+    expect(new Set(prints).size).toBe(prints.length);
+  });
+
+  it.each([
+    ['stray.txt', 'SNAPSHOT_LAYOUT stray.txt'],
+    ['edges/KNOWS/a.parquet', 'SNAPSHOT_LAYOUT edges'],
+    ['nodes/a.parquet', 'SNAPSHOT_LAYOUT nodes/a.parquet'],
+    ['nodes/Person/deep/a.parquet', 'SNAPSHOT_LAYOUT nodes/Person/deep'],
+    ['nodes/Person/a.csv', 'FILE_FORMAT nodes/Person/a.csv has no suffix that names a format'],
+    ['nodes/Person/a.parquet', 'FILE_TRUNCATED nodes/Person/a.parquet'],
+    ['nodes/person/a.parquet', 'NAME_INVALID nodes/Person and nodes/person'],
+    ['relationships/PERSON/a.parquet', 'NAME_INVALID nodes/Person and relationships/PERSON'],
+    ['nodes/a`b/a.parquet', 'NAME_INVALID "nodes/a`b"'],
+    ['nodes/a\nb/a.parquet', 'NAME_INVALID "nodes/a\\nb"'],
+  ])('refuses %j', async (file, expected) => {
+    const path = await small();
+    await put(`acme/1600000000/${file}`);
+    expect(await problem(path)).toContain(expected);
+  });
+
+  it.each([
+    ['', 'FILE_TRUNCATED'],
+    ['PA', 'FILE_TRUNCATED'],
+    ['PAR1', 'FILE_TRUNCATED'],
+    ['PAR1 and a beginning of data', 'FILE_TRUNCATED'],
+    ['PAR1____\xff\xff\x00\x00PAR1', 'FILE_TRUNCATED'],
+    ['PAR1\x00\x00\x00\x00PARE', 'FILE_FORMAT'],
+    ['PARE\x00\x00\x00\x00PARE', 'FILE_FORMAT'],
+    ['ARROW1\x00\x00 and so on', 'FILE_FORMAT'],
+    ['id,labels\n1,Person\n', 'FILE_FORMAT'],
+    ['x', 'FILE_FORMAT'],
+  ])('judges a file that holds %j', async (content, code) => {
+    const path = await small();
+    await writeFile(join(path, 'nodes/Person/part-0.parquet'), content, 'latin1');
+    expect(await problem(path)).toMatch(new RegExp(`^${code} nodes/Person/part-0.parquet`));
+  });
+
+  it('wants at least one node file', async () => {
+    await mkdir(join(root, 'acme/1/nodes/Person'), { recursive: true });
+    expect(await problem(join(root, 'acme/1'))).toMatch(/^SNAPSHOT_EMPTY/);
+    await rm(join(root, 'acme/1/nodes'), { recursive: true });
+    expect(await problem(join(root, 'acme/1'))).toMatch(/^SNAPSHOT_EMPTY/);
+  });
+
+  it('follows links inside the root and refuses those out of it, on every level', async () => {
+    const path = await small();
+    const other = await small('other');
+    await symlink(join(other, 'nodes/Person'), join(path, 'nodes/Linked'));
+    await symlink(join(other, 'nodes/Person/part-0.parquet'), join(path, 'nodes/Person/part-1.parquet'));
+    const whole = await observeSnapshot(path, { root });
+    expect(whole.problem).toBeUndefined();
+    expect(whole.files).toHaveLength(4);
+    for (const place of ['nodes/Out', 'nodes/Person/out.parquet', 'relationships/KNOWS/out.parquet']) {
+      await symlink(base, join(path, place));
+      expect(await problem(path)).toContain(`SNAPSHOT_LINK ${place} `);
+      await rm(join(path, place));
+    }
+  });
+
+  it('calls a snapshot gone that is not there', async () => {
+    expect(await problem(join(root, 'acme/1'))).toMatch(/^SNAPSHOT_GONE/);
+  });
+
+  it('never fails while files come and go', async () => {
+    const path = await small();
+    const churn = async () => {
+      for (let turn = 0; turn < 60; turn += 1) {
+        await put(`acme/1600000000/nodes/Person/t-${turn % 3}.parquet`, 'PAR1....PAR1');
+        await rm(join(path, `nodes/Person/t-${turn % 3}.parquet`));
+      }
+    };
+    let busy = true;
+    const done = churn().finally(() => {
+      busy = false;
+    });
+    let looks = 0;
+    for (; busy; looks += 1) {
+      const { problem: error } = await observeSnapshot(path, { root });
+      if (error) expect(['SNAPSHOT_GONE', 'FILE_TRUNCATED']).toContain(error.code);
+    }
+    await done;
+    expect(looks).toBeGreaterThan(0);
+    expect((await observeSnapshot(path, { root })).problem).toBeUndefined();
+  });
+});

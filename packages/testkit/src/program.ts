@@ -1,0 +1,71 @@
+/** Real processes for tests: programs of this repository run from their sources, watched line by line. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export interface Program {
+  readonly process: ChildProcess;
+  /** All lines of both streams so far. */
+  readonly lines: readonly string[];
+  /** Resolves with the first line, past or to come, that matches. @throws when the program ends without it */
+  line(pattern: RegExp): Promise<string>;
+  /** Sends the signal and waits for the end. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Waits for the end by itself. */
+  ended(): Promise<number | null>;
+}
+
+const TSX = ['--import', import.meta.resolve('tsx'), '--conditions=graphshift-source'];
+
+/** Starts a TypeScript program. @param environment is added to a bare one */
+export function startProgram(
+  url: URL,
+  values: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Program {
+  const child = spawn(process.execPath, [...TSX, fileURLToPath(url), ...values], {
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      for (const watch of watchers) watch();
+    });
+  }
+  const onParentExit = () => child.kill('SIGKILL');
+  process.once('exit', onParentExit);
+  const exit = once(child, 'close').then(() => {
+    process.removeListener('exit', onParentExit);
+    for (const watch of watchers) watch();
+    return child.exitCode;
+  });
+  return {
+    process: child,
+    lines,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        const watch = () => {
+          const found = lines.find((line) => pattern.test(line));
+          if (found === undefined && child.exitCode === null && child.signalCode === null) return;
+          watchers.delete(watch);
+          if (found !== undefined) resolve(found);
+          else
+            reject(
+              new Error(`the program ended without a line like ${pattern}:\n${lines.slice(-30).join('\n')}`),
+            );
+        };
+        watchers.add(watch);
+        watch();
+      }),
+    end: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exit;
+    },
+    ended: () => exit,
+  };
+}
