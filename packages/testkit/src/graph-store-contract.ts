@@ -2,16 +2,16 @@
 
 import { rm } from 'node:fs/promises';
 import {
-  type AliasProperties,
   ChildProcess,
   type GraphStore,
-  type LoadCertificate,
   type LoadProgress,
   type QueryTarget,
   siblingModule,
 } from '@graphshift/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXACT, exactValues, oddShapes, peopleAndCompanies, T1 } from './contract-snapshots.ts';
+import { loadWhole, properties } from './contract-steps.ts';
+import { dropContract } from './drop-contract.ts';
 import { queryContract } from './query-contract.ts';
 import { rejects } from './rejects.ts';
 import { makeSnapshotRoot, type SnapshotRoot, simulateSnapshot } from './snapshots.ts';
@@ -369,47 +369,10 @@ export function graphStoreContract(name: string, options: ContractOptions): void
       };
     });
 
-    describe('drop', () => {
-      it('refuses the target of the alias, and takes one that is gone for done', async () => {
-        const path = await root.write(peopleAndCompanies(T1));
-        await deploy(path, T1);
-        await deploy(path, T2);
-        const early = await store.prepareDrop('acme', ACME, 1);
-        await point(ACME, 1);
-        await rejects(store.prepareDrop('acme', ACME, 1), 'CONFLICT');
-        await rejects(early.fire(), 'CONFLICT');
-        const drop = await store.prepareDrop('acme', ACME_2, 1);
-        await drop.fire();
-        await (await store.prepareDrop('acme', ACME_2, 1)).fire();
-        await rejects(store.prepareDrop('other', ACME, 1), 'NOT_FOUND');
-        expect((await store.list()).databases.map((database) => database.name)).toEqual([ACME]);
-        expect(await rows('MATCH (p:Person) RETURN count(*) AS n', { alias: 'acme' })).toEqual([{ n: 3 }]);
-      });
-
-      it('finishes nothing when cancelled', async () => {
-        await deploy(await root.write(peopleAndCompanies(T1)), T1);
-        const drop = await store.prepareDrop('acme', ACME, 1);
-        await drop.cancel();
-        await drop.cancel();
-        await rejects(drop.fire(), 'FENCED');
-        expect((await store.list()).databases).toHaveLength(1);
-      });
-
-      it.each(['../acme-1700000000', 'acme-1700000000/..', '..', '', 'ACME-1700000000', 'acme-1700000000.x'])(
-        'has no database %j',
-        async (evil) => {
-          await rejects(store.prepareDrop('acme', evil, 1), 'NOT_FOUND');
-          await rejects(store.counts(evil), 'NOT_FOUND');
-          await rejects(store.query({ database: evil }, 'RETURN 1 AS one'), 'NOT_FOUND');
-        },
-      );
-
-      it.each(['../acme', '.', 'a/b', 'acme-17', ''])('has no customer %j', async (evil) => {
-        await rejects(store.alias(evil), 'CUSTOMER_NAME');
-        await rejects(store.takeOver(evil, 1), 'CUSTOMER_NAME');
-        await rejects(store.epochFloor(evil), 'CUSTOMER_NAME');
-        await rejects(store.query({ alias: evil }, 'RETURN 1 AS one'), 'CUSTOMER_NAME');
-      });
+    dropContract({
+      store: () => store,
+      deploy: async (timestamp) => deploy(await root.write(peopleAndCompanies(timestamp)), timestamp),
+      point,
     });
 
     queryContract({
@@ -430,19 +393,4 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
     resolve = done;
   });
   return { promise, resolve };
-}
-
-async function loadWhole(
-  store: GraphStore,
-  request: Parameters<GraphStore['openLoad']>[0],
-): Promise<LoadCertificate> {
-  const load = await store.openLoad(request);
-  await load.check();
-  await load.nodes();
-  await load.relationships();
-  return load.seal();
-}
-
-function properties(epoch: number): AliasProperties {
-  return { epoch, snapshot: T1, contentHash: 'c0ffee', since: '2024-01-01T00:00:00.000Z' };
 }

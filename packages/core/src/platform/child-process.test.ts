@@ -24,7 +24,7 @@ serveParent({
   echo: async (input) => input,
   count: async (to, report) => { for (let i = 1; i <= to; i++) report(i); return to; },
   fail: async () => { throw new GraphshiftError('COLUMN_TYPE', 'no such type', { details: { column: 'c' } }); },
-  hang: () => new Promise(() => setInterval(() => {}, 1000)),
+  hang: () => new Promise(() => process.stdin.resume()),
   die: async () => { console.error('last words'); process.exitCode = 3; process.disconnect = undefined; process.exit(3); },
   pid: async () => process.pid,
 });

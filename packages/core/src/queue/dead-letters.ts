@@ -33,6 +33,8 @@ export class DeadLetters implements Service {
       connection: options.connection,
       prefix: options.keys.prefix,
     });
+    // The connection itself tells of its losses, once; a queue would print each.
+    this.queue.on('error', () => {});
   }
 
   async start(): Promise<void> {

@@ -25,6 +25,8 @@ export class WakeUps implements Service {
   constructor(options: WakeUpOptions) {
     this.queue = new Queue(DEPLOY_QUEUE, { connection: options.connection, prefix: options.keys.prefix });
     this.#maxRetries = options.maxRetries;
+    // The connection itself tells of its losses, once; a queue would print each.
+    this.queue.on('error', () => {});
   }
 
   async start(): Promise<void> {

@@ -138,8 +138,8 @@ function treeOf(elements: readonly DuckRow[], start: number): [SchemaNode | unde
 }
 
 /**
- * DuckDB 1.5.6 describes a column of nulls (pyarrow, polars) as INTEGER and a decimal of more than 38 digits as
- * DOUBLE; both would be silently wrong. JSON is text.
+ * DuckDB 1.5.6 describes a column of nulls (pyarrow, polars) as INTEGER, a decimal of more than 38 digits as DOUBLE and
+ * zoned nanoseconds as zoned microseconds; all three would be silently wrong. JSON is text.
  */
 function typeOf(node: SchemaNode, described: string): string {
   const leaf = leafOf(node);
@@ -147,6 +147,14 @@ function typeOf(node: SchemaNode, described: string): string {
   if (leaf && String(leaf.logical_type ?? '').startsWith('NullType')) return NULL_TYPE + lists;
   if (leaf && described.startsWith('DOUBLE') && isDecimal(leaf)) {
     return `DECIMAL(${leaf.precision ?? 'more than 38'},${leaf.scale ?? 0})${lists}`;
+  }
+  // DuckDB reads these in microseconds, without a word.
+  if (
+    leaf &&
+    described.startsWith('TIMESTAMP WITH TIME ZONE') &&
+    /NANOS=(?!<null>)/.test(String(leaf.logical_type ?? ''))
+  ) {
+    return `TIMESTAMP_NS WITH TIME ZONE${lists}`;
   }
   return described.replace(/^JSON(?=(\[\])*$)/, 'VARCHAR');
 }
