@@ -17,7 +17,7 @@ const SCRIPT = `
 const cell = (text, kind) => { const td = document.createElement('td'); td.textContent = text ?? '–'; if (kind) td.className = kind; return td; };
 const row = (...cells) => { const tr = document.createElement('tr'); tr.append(...cells); return tr; };
 const time = (at) => (at ? at.slice(0, 19).replace('T', ' ') : '');
-const get = async (path) => { const answer = await fetch(path); if (!answer.ok) throw new Error(path + ' answers ' + answer.status); return answer.json(); };
+const get = async (path) => { const answer = await fetch(path); const body = await answer.json(); if (!answer.ok) throw new Error(body.error ? body.error.message + '. ' + body.error.action : path + ' answers ' + answer.status); return body; };
 const number = (value) => (value == null ? '' : value.toLocaleString('en'));
 async function refresh() {
   try {
@@ -34,7 +34,7 @@ async function refresh() {
     document.getElementById('problem').textContent = '';
   } catch (error) { document.getElementById('problem').textContent = 'Not up to date: ' + error.message; }
 }
-refresh(); window.setInterval(refresh, 2000);`;
+const again = () => refresh().finally(() => window.setTimeout(again, 2000)); again();`;
 
 const BODY = `
 <header><h1>Graphshift</h1><nav><a href="/queues">Bull Board</a><a href="/api/v1/deployments">API</a></nav></header>
