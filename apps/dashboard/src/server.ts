@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { asGraphshiftError, type Backend, ERRORS, GraphshiftError } from '@graphshift/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import { BOARD_PATH, boardRouter } from './board.ts';
+import { BOARD_PATH, BOARD_POLICY, boardRouter } from './board.ts';
 import { type Credentials, userOf } from './guards/door.ts';
 import { originProblem } from './guards/origin.ts';
 import type { Route } from './http.ts';
@@ -37,7 +37,8 @@ export function makeServer(backend: Backend): Express {
     );
     response.type('html').send(renderPage(nonce));
   });
-  app.use(BOARD_PATH, boardRouter(backend));
+  // On its scripts too: the one that runs as a web worker obeys the policy of its own answer.
+  app.use(BOARD_PATH, policy(BOARD_POLICY), boardRouter(backend));
   app.use((request: Request, response: Response) => {
     const message = `there is no ${request.method} ${request.path}; the API is below /api/v1, Bull Board at ${BOARD_PATH}`;
     sendError(response, new GraphshiftError('ROUTE_UNKNOWN', message));
@@ -47,6 +48,13 @@ export function makeServer(backend: Backend): Express {
     else sendError(response, requestError(error) ?? error, backend);
   });
   return app;
+}
+
+function policy(value: string) {
+  return (_request: Request, response: Response, next: NextFunction): void => {
+    response.set('Content-Security-Policy', value);
+    next();
+  };
 }
 
 function addRoute(app: Express, route: Route, backend: Backend): void {

@@ -402,9 +402,11 @@ describe.skipIf(program === undefined)(
       const complaints: string[] = [];
       const elsewhere: string[] = [];
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      page.on('pageerror', (error) => complaints.push(error.message));
       page.on('request', (request) => request.url().startsWith(url) || elsewhere.push(request.url()));
       await page.goto(`${url}/queues/queue/dead-letter?status=failed`);
       await page.getByText('acme@1700000000 · NODE_ID_DUPLICATE').first().waitFor();
+      await page.getByText('id 7 stands twice in part-0.parquet').first().waitFor();
       expect(complaints).toEqual([]);
       expect(elsewhere.filter((address) => !address.startsWith('data:'))).toEqual([]);
       await page.locator('li button:has(.lucide-trash-2, .lucide-trash)').first().click();
