@@ -1,7 +1,7 @@
-// tsc emits only what it compiles; Lua and SQL that modules read beside themselves are copied after it.
+// tsc emits only what it compiles; Lua scripts, which modules read beside themselves, are copied after it.
 import { cp } from 'node:fs/promises';
 
 await cp('src', 'dist', {
   recursive: true,
-  filter: (path) => !/\.(ts|md)$/.test(path),
+  filter: (path) => !/\.[^./]+$/.test(path) || path.endsWith('.lua'),
 });
