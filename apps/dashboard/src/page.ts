@@ -9,42 +9,53 @@ nav a { margin-right: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--muted); font-weight: 500; } td.number { text-align: right; } td.time { white-space: nowrap; color: var(--muted); }
-#states span { display: inline-block; margin-right: 1.2rem; } #states b { font-size: 1.3rem; }
+#states > * { display: inline-block; margin-right: 1.2rem; } #states b { font-size: 1.3rem; }
 .dead { color: var(--bad); } .live { color: var(--good); } .muted { color: var(--muted); }
-#problem { color: var(--bad); min-height: 1.5em; }`;
+#states a { text-underline-offset: .2em; } #states a.dead { color: var(--bad); } td.number, th.number { text-align: right; } td:last-child { overflow-wrap: anywhere; }
+#problem { position: sticky; top: 0; color: #fff; background: var(--bad); padding: .4rem .8rem; }
+@media (prefers-color-scheme: dark) { :root { --bad: #ff7a70; --good: #4cc38a; --muted: #9ca3af; } #problem { color: #000; } }`;
 
 const SCRIPT = `
 const cell = (text, kind) => { const td = document.createElement('td'); td.textContent = text ?? '–'; if (kind) td.className = kind; return td; };
+const link = (text, href) => { const a = document.createElement('a'); a.textContent = text; a.href = href; const td = document.createElement('td'); td.append(a); return td; };
+const byId = (id) => document.getElementById(id);
+const fill = (id, rows) => { byId(id).replaceChildren(...rows); byId(id + '-section').hidden = rows.length === 0; };
+const rowsOf = (d) => (d.rows == null ? '' : number(d.rows) + (d.rowsTotal != null && d.rowsTotal !== d.rows ? ' of ' + number(d.rowsTotal) : ''));
 const row = (...cells) => { const tr = document.createElement('tr'); tr.append(...cells); return tr; };
 const time = (at) => (at ? at.slice(0, 19).replace('T', ' ') : '');
-const get = async (path) => { const answer = await fetch(path); if (!answer.ok) throw new Error(path + ' answers ' + answer.status); return answer.json(); };
+const get = async (path) => { const answer = await fetch(path); const body = await answer.json(); if (!answer.ok) throw new Error(body.error ? body.error.message + '. ' + body.error.action : path + ' answers ' + answer.status); return body; };
 const number = (value) => (value == null ? '' : value.toLocaleString('en'));
 async function refresh() {
   try {
     const [counts, aliases, deployments, refusals] = await Promise.all([
       get('/api/v1/counts'), get('/api/v1/aliases'), get('/api/v1/deployments?limit=50'), get('/api/v1/refusals')]);
-    document.getElementById('states').replaceChildren(...Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => {
-      const span = document.createElement('span'); span.className = state; const b = document.createElement('b');
+    byId('states').replaceChildren(...Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => {
+      const span = document.createElement(state === 'dead' ? 'a' : 'span'); span.className = state; const b = document.createElement('b');
+      if (state === 'dead') span.href = '/queues/queue/dead-letter?status=failed';
       b.textContent = number(n); span.append(b, ' ' + state); return span; }));
-    document.getElementById('aliases').replaceChildren(...aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since), 'time'), cell(a.rollback, 'muted'))));
-    document.getElementById('deployments').replaceChildren(...deployments.map((d) => row(cell(d.id), cell(d.state, d.state),
-      cell(number(d.rows), 'number'), cell(d.seconds == null ? '' : d.seconds.toFixed(1), 'number'), cell(time(d.changedAt), 'time'),
-      cell(d.error ? d.error.message + '. ' + d.error.action : d.reason))));
-    document.getElementById('refusals').replaceChildren(...refusals.map((r) => row(cell(r.error.message, 'dead'))));
-    document.getElementById('problem').textContent = '';
-  } catch (error) { document.getElementById('problem').textContent = 'Not up to date: ' + error.message; }
+    byId('empty').hidden = deployments.length > 0;
+    fill('aliases', aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since), 'time'), cell(a.rollback, 'muted'))));
+    fill('deployments', deployments.map((d) => row(link(d.id, '/api/v1/deployments/' + encodeURIComponent(d.id)), cell(d.state, d.state),
+      cell(rowsOf(d), 'number'), cell(d.seconds == null ? '' : d.seconds.toFixed(1), 'number'), cell(time(d.changedAt), 'time'),
+      cell(d.error ? d.error.message + '. ' + d.error.action : d.reason ?? ''))));
+    fill('refusals', refusals.map((r) => row(cell(r.error.message, 'dead'), cell(r.error.action))));
+    byId('problem').hidden = true;
+  } catch (error) { byId('problem').textContent = 'Not up to date: ' + error.message; byId('problem').hidden = false; }
 }
-refresh(); window.setInterval(refresh, 2000);`;
+const again = () => refresh().finally(() => window.setTimeout(again, 2000)); again();`;
 
 const BODY = `
 <header><h1>Graphshift</h1><nav><a href="/queues">Bull Board</a><a href="/api/v1/deployments">API</a></nav></header>
-<p id="problem" role="status"></p>
+<p id="problem" role="status" hidden></p>
 <div id="states"></div>
-<h2>Aliases</h2>
-<table><thead><tr><th>Customer<th>Database<th>Since (UTC)<th>Rollback to</thead><tbody id="aliases"></tbody></table>
-<h2>Deployments, the latest change first</h2>
-<table><thead><tr><th>Deployment<th>State<th>Rows<th>Seconds<th>Changed (UTC)<th>Why</thead><tbody id="deployments"></tbody></table>
-<table><tbody id="refusals"></tbody></table>`;
+<p id="empty" class="muted" hidden>No snapshot has been found yet: drop one at &lt;root&gt;/&lt;customer&gt;/&lt;unix seconds&gt;/.</p>
+<section id="refusals-section" hidden><h2>Refused below the roots</h2>
+<table><tbody id="refusals"></tbody></table></section>
+<section id="aliases-section" hidden><h2>Aliases</h2>
+<table><thead><tr><th>Customer<th>Database<th>Since (UTC)<th>Rollback to</thead><tbody id="aliases"></tbody></table></section>
+<section id="deployments-section" hidden><h2>The 50 deployments that changed last</h2>
+<table><thead><tr><th>Deployment<th>State<th class="number">Rows<th class="number">Seconds<th>Changed (UTC)<th>Why</thead>
+<tbody id="deployments"></tbody></table></section>`;
 
 /** @param nonce lets this page's own style and script through the content security policy */
 export function renderPage(nonce: string): string {

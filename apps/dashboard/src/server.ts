@@ -1,9 +1,9 @@
 /** The one place that knows express: routes and guards become an application. */
 
 import { randomBytes } from 'node:crypto';
-import { asGraphshiftError, type Backend, ERRORS } from '@graphshift/core';
+import { asGraphshiftError, type Backend, ERRORS, GraphshiftError } from '@graphshift/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import { BOARD_PATH, boardGuard, boardRouter } from './board.ts';
+import { BOARD_PATH, BOARD_POLICY, boardRouter } from './board.ts';
 import { type Credentials, userOf } from './guards/door.ts';
 import { originProblem } from './guards/origin.ts';
 import type { Route } from './http.ts';
@@ -20,11 +20,14 @@ export function makeServer(backend: Backend): Express {
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'no-referrer',
       'X-Frame-Options': 'DENY',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
     });
     next();
   });
   for (const route of ROUTES.filter(({ open }) => open)) addRoute(app, route, backend);
   app.use(admit(credentials));
+  app.use(['/api', `${BOARD_PATH}/api`], refuseWithoutRedis(backend));
   for (const route of ROUTES.filter(({ open }) => !open)) addRoute(app, route, backend);
   app.get('/', (_request, response) => {
     const nonce = randomBytes(16).toString('base64');
@@ -34,16 +37,24 @@ export function makeServer(backend: Backend): Express {
     );
     response.type('html').send(renderPage(nonce));
   });
-  app.use(BOARD_PATH, boardGuard(backend), boardRouter(backend));
+  // On its scripts too: the one that runs as a web worker obeys the policy of its own answer.
+  app.use(BOARD_PATH, policy(BOARD_POLICY), boardRouter(backend));
   app.use((request: Request, response: Response) => {
     const message = `there is no ${request.method} ${request.path}; the API is below /api/v1, Bull Board at ${BOARD_PATH}`;
-    response.status(404).json({ error: { code: 'NOT_FOUND', message } });
+    sendError(response, new GraphshiftError('ROUTE_UNKNOWN', message));
   });
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) next(error);
-    else sendError(response, error);
+    else sendError(response, requestError(error) ?? error, backend);
   });
   return app;
+}
+
+function policy(value: string) {
+  return (_request: Request, response: Response, next: NextFunction): void => {
+    response.set('Content-Security-Policy', value);
+    next();
+  };
 }
 
 function addRoute(app: Express, route: Route, backend: Backend): void {
@@ -61,9 +72,28 @@ function addRoute(app: Express, route: Route, backend: Backend): void {
       });
       response.status(status).json(body);
     } catch (error) {
-      sendError(response, error);
+      sendError(response, error, backend);
     }
   });
+}
+
+/** Commands wait for a Redis that restarts; people who look at a page should not. */
+function refuseWithoutRedis({ redis }: Backend) {
+  return (_request: Request, response: Response, next: NextFunction): void => {
+    if (redis.status === 'ready') next();
+    else
+      sendError(
+        response,
+        new GraphshiftError('REDIS_UNREACHABLE', 'Redis does not answer; it is tried again'),
+      );
+  };
+}
+
+/** What express throws at a request that it cannot read, such as a path that is not well encoded. */
+function requestError(thrown: unknown): GraphshiftError | undefined {
+  const { status, message } = thrown as { status?: unknown; message?: unknown };
+  if (typeof status !== 'number' || status < 400 || status >= 500) return undefined;
+  return new GraphshiftError('REQUEST_INVALID', `the request cannot be read: ${String(message)}`);
 }
 
 /** Everything behind it needs the token or password, where one is set, and must not come from a foreign page. */
@@ -74,9 +104,7 @@ function admit(credentials: Credentials) {
     if (user === undefined) {
       const message = 'this needs the token or password of the dashboard';
       response.set('WWW-Authenticate', 'Basic realm="Graphshift", charset="UTF-8"');
-      response
-        .status(401)
-        .json({ error: { code: 'UNAUTHORIZED', message, action: ERRORS.UNAUTHORIZED.action } });
+      sendError(response, new GraphshiftError('UNAUTHORIZED', message));
       return;
     }
     const origin = {
@@ -86,7 +114,7 @@ function admit(credentials: Credentials) {
     };
     const problem = originProblem({ method: request.method, ...origin }, guarded);
     if (problem !== undefined) {
-      response.status(403).json({ error: { code: 'FORBIDDEN', message: problem } });
+      sendError(response, new GraphshiftError('ORIGIN_REFUSED', problem));
       return;
     }
     response.locals.user = user;
@@ -94,7 +122,9 @@ function admit(credentials: Credentials) {
   };
 }
 
-function sendError(response: Response, thrown: unknown): void {
-  const { code, message, action } = asGraphshiftError(thrown);
+function sendError(response: Response, thrown: unknown, backend?: Backend): void {
+  const error = asGraphshiftError(thrown);
+  const { code, message, action } = error;
+  if (code === 'INTERNAL') backend?.log.error({ err: error }, `dashboard: ${message}`);
   response.status(ERRORS[code].status).json({ error: { code, message, action } });
 }

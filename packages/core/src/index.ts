@@ -71,7 +71,7 @@ export {
 } from './platform/errors.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
-export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId } from './queue/catalogue.ts';
+export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';

@@ -1,31 +1,26 @@
 /**
  * What people may do in Bull Board. Its read-only mode would hide Retry, the way to revive a dead letter; without it
- * every destructive route is open. So the writing routes that are allowed are listed, and all others are refused.
+ * every destructive route is open. So the writing routes that are allowed are listed by the board's own patterns,
+ * and all others are refused. Matching paths instead would miss overlaps: `/deploy/clean/retry` reads like a retry
+ * of the job `clean`, but the board takes it for its route that cleans.
  */
 
-const ALLOWED: readonly { readonly action: string; readonly path: RegExp }[] = [
-  { action: 'retry all', path: /^\/api\/queues\/([^/]+)\/retry\/(failed|completed)$/ },
-  { action: 'retry', path: /^\/api\/queues\/([^/]+)\/([^/]+)\/retry$/ },
-  { action: 'promote all', path: /^\/api\/queues\/([^/]+)\/promote$/ },
-  { action: 'promote', path: /^\/api\/queues\/([^/]+)\/([^/]+)\/promote$/ },
-  { action: 'pause', path: /^\/api\/queues\/([^/]+)\/pause$/ },
-  { action: 'resume', path: /^\/api\/queues\/([^/]+)\/resume$/ },
-  { action: 'pause all', path: /^\/api\/queues\/pause$/ },
-  { action: 'resume all', path: /^\/api\/queues\/resume$/ },
-];
+const ALLOWED: Readonly<Record<string, string>> = {
+  'put /api/queues/:queueName/retry/:queueStatus': 'retry all',
+  'put /api/queues/:queueName/:jobId/retry': 'retry',
+  'put /api/queues/:queueName/promote': 'promote all',
+  'put /api/queues/:queueName/:jobId/promote': 'promote',
+  'put /api/queues/:queueName/pause': 'pause',
+  'put /api/queues/:queueName/resume': 'resume',
+  'put /api/queues/pause': 'pause all',
+  'put /api/queues/resume': 'resume all',
+};
 
-export interface BoardWrite {
-  readonly action: string;
-  /** Queue and job, as far as the route names them. */
-  readonly target: string;
+export function isWrite(method: string): boolean {
+  return !['get', 'head', 'options'].includes(method.toLowerCase());
 }
 
-/** The allowed action that a writing request is, or undefined when it is none. @param path below the board's own */
-export function allowedWrite(method: string, path: string): BoardWrite | undefined {
-  if (method !== 'PUT') return undefined;
-  for (const { action, path: pattern } of ALLOWED) {
-    const match = pattern.exec(path);
-    if (match) return { action, target: match.slice(1).map(decodeURIComponent).join(' ') || 'every queue' };
-  }
-  return undefined;
+/** The name of an allowed writing route, or undefined when it is refused. @param pattern as the board's table has it */
+export function allowedAction(method: string, pattern: string): string | undefined {
+  return ALLOWED[`${method.toLowerCase()} ${pattern}`];
 }

@@ -1,4 +1,4 @@
-import { GraphshiftError, parseDeploymentId, STATES } from '@graphshift/core';
+import { ERRORS, GraphshiftError, parseDeploymentId, STATES } from '@graphshift/core';
 import { z } from 'zod';
 import { type Handler, ok } from '../http.ts';
 
@@ -25,28 +25,42 @@ export const retryDeployment: Handler = async ({ backend, params, user }) => {
 
 export const countDeployments: Handler = async ({ backend }) => ok(await backend.operations.counts());
 
-export const listRefusals: Handler = async ({ backend }) => ok(await backend.operations.refusals());
+export const listRefusals: Handler = async ({ backend }) => {
+  const refusals = await backend.operations.refusals();
+  return ok(
+    refusals.map(({ path, error: { code, message } }) => ({
+      path,
+      error: { code, message, action: ERRORS[code].action },
+    })),
+  );
+};
 
-/** @throws USAGE when the path names no deployment */
+/** @throws REQUEST_INVALID when the path names no deployment */
 export function idOf(params: Readonly<Record<string, string>>): string {
   const id = params.id ?? '';
   if (parseDeploymentId(id)) return id.toLowerCase();
   throw new GraphshiftError(
-    'USAGE',
+    'REQUEST_INVALID',
     `${JSON.stringify(id)} is no deployment; it must be <customer>@<unix time>`,
   );
 }
 
-function parseQuery<Schema extends z.ZodType>(
+function parseQuery<Schema extends z.ZodObject>(
   schema: Schema,
   query: Readonly<Record<string, string>>,
 ): z.infer<Schema> {
   const result = schema.safeParse(query);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const key = issue?.path.join('.') || 'query';
+  if (issue?.code === 'unrecognized_keys') {
+    throw new GraphshiftError(
+      'REQUEST_INVALID',
+      `there is no parameter ${issue.keys.join(', ')}; it may be ${Object.keys(schema.shape).join(', ')}`,
+    );
+  }
+  const key = issue?.path.join('.') ?? 'query';
   throw new GraphshiftError(
-    'USAGE',
-    `${key} is ${JSON.stringify(query[key] ?? query)}: ${issue?.message ?? 'not valid'}`,
+    'REQUEST_INVALID',
+    `${key} is ${JSON.stringify(query[key])}: ${issue?.message ?? 'not valid'}`,
   );
 }

@@ -22,6 +22,13 @@ export const ERRORS = {
   USAGE: { class: 'permanent', status: 400, action: 'See --help for what the command takes.' },
   UNAUTHORIZED: { class: 'permanent', status: 401, action: 'Send the token or password that is set.' },
   FORBIDDEN: { class: 'permanent', status: 403, action: 'Use a route that the board allows.' },
+  ORIGIN_REFUSED: {
+    class: 'permanent',
+    status: 403,
+    action: 'Open the dashboard by its own address and try again from there.',
+  },
+  REQUEST_INVALID: { class: 'permanent', status: 400, action: 'Correct what the message names.' },
+  ROUTE_UNKNOWN: { class: 'permanent', status: 404, action: 'Check the address; the page at / has links.' },
   NOT_FOUND: {
     class: 'permanent',
     status: 404,

@@ -33,6 +33,12 @@ export function jobId(deployment: string, run: number): string {
   return `${deployment}~${run}`;
 }
 
+/** The deployment and run that a job's id names, or undefined when it is none of ours. */
+export function parseJobId(id: string): { deployment: string; run: number } | undefined {
+  const [, deployment, run] = /^(.+)~(\d+)$/.exec(id) ?? [];
+  return deployment === undefined ? undefined : { deployment, run: Number(run) };
+}
+
 /** Whether a payload is of a version that this process does not know yet. */
 export function isNewerPayload(data: unknown): boolean {
   const version = z.object({ v: z.number() }).safeParse(data);

@@ -77,6 +77,20 @@ export interface Refusal {
   readonly error: ErrorRecord;
 }
 
+export interface RecordedAction {
+  /** Who did it. */
+  readonly by: string;
+  readonly action: string;
+  /** What it was done to, such as a queue. */
+  readonly target: string;
+  /** Deployment whose history it belongs to, and its run, where there is one. */
+  readonly deployment?: string;
+  readonly run?: number;
+}
+
+/** Entries kept in the audit stream; lua/_record.lua keeps as many. */
+const AUDIT_LENGTH = 100_000;
+
 /** Records fetched in one round trip. */
 const PAGE = 200;
 
@@ -291,25 +305,12 @@ export class DeploymentStore {
   }
 
   /** What a person did elsewhere than through a transition, such as in Bull Board, for the audit stream. */
-  async recordAction(action: { by: string; action: string; target: string }): Promise<void> {
-    const { by, action: name, target } = action;
-    const fields = {
-      at: this.#clock.now(),
-      deployment: target,
-      from: '',
-      to: '',
-      run: 0,
-      holder: by,
-      detail: name,
-    };
-    await this.#redis.xadd(
-      this.#keys.audit,
-      'MAXLEN',
-      '~',
-      100_000,
-      '*',
-      ...Object.entries(fields).flat().map(String),
-    );
+  async recordAction(entry: RecordedAction): Promise<void> {
+    const { by, action, target, deployment = target, run = 0 } = entry;
+    const detail = deployment === target ? action : `${action} ${target}`;
+    const fields = { at: this.#clock.now(), deployment, from: '', to: '', run, holder: by, detail };
+    const pairs = Object.entries(fields).flat().map(String);
+    await this.#redis.xadd(this.#keys.audit, 'MAXLEN', '~', AUDIT_LENGTH, '*', ...pairs);
   }
 
   /** Keeps what cannot be a deployment, until its path is looked at again without a complaint. */
