@@ -85,6 +85,8 @@ function settingsOf(
     scan_interval: '1',
     settle_seconds: '1',
     num_workers: String(demo.workers),
+    // A gate that closes for a moment must not cost a minute of a run that takes two.
+    health_check_retry_delay: '5',
   };
   const set = Object.entries(chosen).map(([name, value]) => `${name} ${value}`);
   say(`The demo sets ${set.join(', ')}; its log is ${join(directory, 'graphshift.log')}`);
@@ -208,7 +210,7 @@ class PlainView implements View {
 
   show(state: ReturnType<Watch['state']>, now: number): void {
     const counts = Object.entries(state.counts).map(([name, count]) => `${name} ${count}`);
-    const text = `${counts.join(', ')} of ${state.planned}; ${number(state.rows)} rows`;
+    const text = `${counts.join(', ') || 'none yet'} of ${state.planned}; ${number(state.rows)} rows`;
     if (text === this.#shown || now - this.#shownAt < PLAIN_EVERY_MS) return;
     [this.#shown, this.#shownAt] = [text, now];
     say(`${clock(state.elapsedSeconds)}  ${text}, ${number(state.rowsPerSecond)} rows/s`);
@@ -244,7 +246,9 @@ async function report(plan: Plan, watch: Watch, backend: Backend): Promise<numbe
 function announce({ directory, redisUrl }: DemoSurroundings, plan: Plan, backend: Backend): void {
   const address = `http://127.0.0.1:${backend.settings.dashboard.port}`;
   const [customer = 'us-ca'] = plan.keys();
-  const where = `GRAPHSHIFT_REDIS_PREFIX=${PREFIX} REDIS_URL=${redisUrl} GRAPHSHIFT_STORE=${backend.settings.store.url}`;
+  // A URL with a password is not printed: whoever set it has it.
+  const redis = new URL(redisUrl).password === '' ? ` REDIS_URL='${redisUrl}'` : '';
+  const where = `GRAPHSHIFT_REDIS_PREFIX=${PREFIX}${redis} GRAPHSHIFT_STORE='${backend.settings.store.url}'`;
   say(`
   page        ${address}/
   Bull Board  ${address}/queues
