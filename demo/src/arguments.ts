@@ -9,7 +9,8 @@ export interface DemoArguments {
   /** Snapshots a customer, 1 to 6. */
   readonly months: number;
   readonly store: string | undefined;
-  readonly port: number;
+  /** Of the dashboard; without it 8001, or a free one where that is taken. */
+  readonly port: number | undefined;
   readonly workers: number;
 }
 
@@ -23,7 +24,7 @@ export function parseDemoArguments(values: readonly string[]): DemoArguments {
     states: states(read.states),
     months: whole('--months', read.months, 1, 6),
     store: read.store,
-    port: whole('--port', read.port, 1, 65_535),
+    port: read.port === undefined ? undefined : whole('--port', read.port, 1, 65_535),
     workers: whole('--workers', read.workers, 1, 64),
   };
 }
@@ -37,26 +38,26 @@ function parse(values: readonly string[]) {
         states: { type: 'string', default: '12' },
         months: { type: 'string', default: '3' },
         store: { type: 'string' },
-        port: { type: 'string', default: '8001' },
+        port: { type: 'string' },
         workers: { type: 'string', default: '2' },
       },
     }).values;
   } catch (cause) {
-    const [line] = messageOf(cause).split('. ');
+    const [line] = messageOf(cause).split(/\. |\n/);
     throw new GraphshiftError('USAGE', `${line}; usage: ${USAGE}`, { cause });
   }
 }
 
 function whole(name: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
   throw new GraphshiftError('USAGE', `${name} is ${JSON.stringify(text)}; it must be ${least} to ${most}`);
 }
 
 function states(text: string): DemoArguments['states'] {
   if (text === 'all') return 'all';
   if (/^\d+$/.test(text)) return whole('--states', text, 1, 52);
-  const customers = text.split(',');
+  const customers = [...new Set(text.split(','))];
   const wrong = customers.find((customer) => !/^us-[a-z]{2}$/.test(customer));
   if (wrong === undefined) return customers;
   const message = `--states is ${JSON.stringify(text)}; it must be all, a number of 1 to 52, or customers such as us-ca,us-tx`;

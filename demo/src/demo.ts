@@ -1,13 +1,14 @@
 /** The demo: real flights become snapshots, the system makes them live one after another, a person watches. */
 
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Backend, openBackend, readSettings, removeInstallation, silentLogger } from '@graphshift/core';
 import { createLogUpdate } from 'log-update';
 import type { DemoArguments } from './arguments.ts';
 import { checkAliases } from './check.ts';
 import { type DemoSnapshot, stageSnapshots } from './flights.ts';
 import { clock, number, render } from './live-view.ts';
+import { choosePort } from './port.ts';
 import { type System, startSystem } from './system.ts';
 import { Watch } from './watch.ts';
 
@@ -38,13 +39,17 @@ export async function runDemo(demo: DemoArguments, surroundings: DemoSurrounding
 
   say('Making snapshots from 3,000,000 flights of 2001 (vega-datasets) …');
   const plan = await stageSnapshots(join(directory, 'staging'), demo);
-  const environment = settingsOf(demo, surroundings, plan);
+  if (surroundings.signal.aborted) return 130;
+  const port = await choosePort(demo.port);
+  const environment = settingsOf(demo, surroundings, plan, port);
   const { settings } = readSettings({ environment, directory });
-  const system = startSystem(
-    ['--log-level', 'info'],
-    { ...surroundings.environment, ...environment },
-    join(directory, 'graphshift.log'),
-  );
+  const system = await startSystem({
+    values: ['--log-level', 'info'],
+    environment: { ...withoutSettings(surroundings.environment), ...environment },
+    // Both processes read their settings here: a configuration file at the top of the checkout is not the demo's.
+    directory,
+    logFile: join(directory, 'graphshift.log'),
+  });
   let backend: Backend | undefined;
   try {
     backend = await openBackend({ settings, log: silentLogger, directory });
@@ -55,10 +60,23 @@ export async function runDemo(demo: DemoArguments, surroundings: DemoSurrounding
   }
 }
 
+/** Settings that a person has for an installation of their own would change what the demo shows. */
+function withoutSettings(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('GRAPHSHIFT_')));
+}
+
+/** A relative directory is taken from where the demo was started, as its readers take it. */
+function storeUrl(demo: DemoArguments, directory: string): string {
+  if (demo.store === undefined) return `embedded:${join(directory, 'store')}`;
+  const embedded = /^embedded:(.+)$/.exec(demo.store)?.[1];
+  return embedded === undefined ? demo.store : `embedded:${resolve(embedded)}`;
+}
+
 function settingsOf(
   demo: DemoArguments,
   { directory, redisUrl }: DemoSurroundings,
   plan: Plan,
+  port: number,
 ): Record<string, string> {
   // Two kept a customer, and one that waits to be dropped while the next is loaded.
   const databases = String(plan.size * 3 + demo.workers);
@@ -67,17 +85,20 @@ function settingsOf(
     scan_interval: '1',
     settle_seconds: '1',
     num_workers: String(demo.workers),
+    // A gate that closes for a moment must not cost a minute of a run that takes two.
+    health_check_retry_delay: '5',
   };
   const set = Object.entries(chosen).map(([name, value]) => `${name} ${value}`);
   say(`The demo sets ${set.join(', ')}; its log is ${join(directory, 'graphshift.log')}`);
+  say(`Bull Board will be at http://127.0.0.1:${port}/queues, the page at http://127.0.0.1:${port}/`);
   return {
     ...Object.fromEntries(
       Object.entries(chosen).map(([name, value]) => [`GRAPHSHIFT_ORCHESTRATOR_${name.toUpperCase()}`, value]),
     ),
     GRAPHSHIFT_DATA: join(directory, 'data'),
-    GRAPHSHIFT_STORE: demo.store ?? `embedded:${join(directory, 'store')}`,
+    GRAPHSHIFT_STORE: storeUrl(demo, directory),
     GRAPHSHIFT_REDIS_PREFIX: PREFIX,
-    GRAPHSHIFT_DASHBOARD_PORT: String(demo.port),
+    GRAPHSHIFT_DASHBOARD_PORT: String(port),
     REDIS_URL: redisUrl,
   };
 }
@@ -99,7 +120,7 @@ async function follow(
   if (ended !== 'live') return fail(ended, watch);
   const code = await report(plan, watch, backend);
   if (demo.once) return code;
-  announce(demo, surroundings, plan, backend);
+  announce(surroundings, plan, backend);
   while (!surroundings.signal.aborted && system.problem === undefined) {
     await backend.clock.sleep(1000, surroundings.signal).catch(() => {});
   }
@@ -133,7 +154,7 @@ async function watchUntilLive(
   }
 }
 
-/** Drops a customer's next snapshot once the one before it is live, so that each alias is seen to move. */
+/** Drops a customer's next snapshot once the one before it is live or over, so that each alias is seen to move. */
 class Dropper {
   readonly #plan: Plan;
   readonly #data: string;
@@ -149,19 +170,18 @@ class Dropper {
       const dropped = this.#dropped.get(customer) ?? 0;
       const last = snapshots[dropped - 1];
       const next = snapshots[dropped];
-      if (!next || (last && watch.stateOf(customer, last.timestamp) !== 'live')) continue;
+      if (!next || (last && !watch.ended(customer, last.timestamp))) continue;
       await mkdir(join(this.#data, customer), { recursive: true });
       await rename(next.staged, join(this.#data, customer, String(next.timestamp)));
       this.#dropped.set(customer, dropped + 1);
     }
   }
 
-  /** Every customer's newest snapshot is live, or has failed for good. */
+  /** Every customer's newest snapshot is live, or over in another way. */
   finished(watch: Watch): boolean {
     return [...this.#plan].every(([customer, snapshots]) => {
-      const dropped = snapshots[(this.#dropped.get(customer) ?? 0) - 1];
-      const state = dropped && watch.stateOf(customer, dropped.timestamp);
-      return state === 'dead' || (state === 'live' && dropped === snapshots.at(-1));
+      const newest = snapshots.at(-1);
+      return newest !== undefined && watch.ended(customer, newest.timestamp);
     });
   }
 }
@@ -190,7 +210,7 @@ class PlainView implements View {
 
   show(state: ReturnType<Watch['state']>, now: number): void {
     const counts = Object.entries(state.counts).map(([name, count]) => `${name} ${count}`);
-    const text = `${counts.join(', ')} of ${state.planned}; ${number(state.rows)} rows`;
+    const text = `${counts.join(', ') || 'none yet'} of ${state.planned}; ${number(state.rows)} rows`;
     if (text === this.#shown || now - this.#shownAt < PLAIN_EVERY_MS) return;
     [this.#shown, this.#shownAt] = [text, now];
     say(`${clock(state.elapsedSeconds)}  ${text}, ${number(state.rowsPerSecond)} rows/s`);
@@ -202,9 +222,9 @@ class PlainView implements View {
 function fail(ended: string, watch: Watch): number {
   if (ended === 'interrupted') return 130;
   say(ended);
-  for (const { id, state, reason } of watch.records.values()) {
-    if (!['live', 'replaced', 'retired'].includes(state))
-      say(`${id} is ${state}${reason ? `: ${reason}` : ''}`);
+  for (const { id, state, reason, error } of watch.records.values()) {
+    const why = [reason, error?.message].filter((text) => text !== undefined && text !== '').join('; ');
+    if (!['live', 'replaced', 'retired'].includes(state)) say(`${id} is ${state}${why && `: ${why}`}`);
   }
   return 1;
 }
@@ -223,15 +243,12 @@ async function report(plan: Plan, watch: Watch, backend: Backend): Promise<numbe
   return wrong.length === 0 ? 0 : 1;
 }
 
-function announce(
-  demo: DemoArguments,
-  { directory, redisUrl }: DemoSurroundings,
-  plan: Plan,
-  backend: Backend,
-): void {
-  const address = `http://127.0.0.1:${demo.port}`;
+function announce({ directory, redisUrl }: DemoSurroundings, plan: Plan, backend: Backend): void {
+  const address = `http://127.0.0.1:${backend.settings.dashboard.port}`;
   const [customer = 'us-ca'] = plan.keys();
-  const where = `GRAPHSHIFT_REDIS_PREFIX=${PREFIX} REDIS_URL=${redisUrl} GRAPHSHIFT_STORE=${backend.settings.store.url}`;
+  // A URL with a password is not printed: whoever set it has it.
+  const redis = new URL(redisUrl).password === '' ? ` REDIS_URL='${redisUrl}'` : '';
+  const where = `GRAPHSHIFT_REDIS_PREFIX=${PREFIX}${redis} GRAPHSHIFT_STORE='${backend.settings.store.url}'`;
   say(`
   page        ${address}/
   Bull Board  ${address}/queues

@@ -16,5 +16,7 @@ try {
 } catch (thrown) {
   const { code, message, action } = asGraphshiftError(thrown);
   process.stderr.write(`demo: ${message}\n${code === 'USAGE' || code === 'INTERNAL' ? '' : `  ${action}\n`}`);
-  process.exitCode = code === 'USAGE' ? 2 : 1;
+  // As the command line has it: 2 is wrong use, 3 a service that cannot be reached or used.
+  if (code === 'USAGE' || code === 'CONFIG_INVALID') process.exitCode = 2;
+  else process.exitCode = /^(REDIS|STORE)_(UNREACHABLE|UNFIT)$/.test(code) ? 3 : 1;
 }

@@ -18,23 +18,34 @@ const SOURCE_FLAGS = FROM_SOURCE
   ? ['--import', import.meta.resolve('tsx'), '--conditions=graphshift-source']
   : [];
 
+const WATCHDOG = new URL('../../scripts/watchdog.mjs', import.meta.url).href;
+
 /** How long a stopping system may take before it is killed. */
 const STOP_MS = 20_000;
 
-/** Starts `graphshift up` as a process of its own, its log in a file. */
-export function startSystem(
-  values: readonly string[],
-  environment: Record<string, string>,
-  logFile: string,
-): System {
+export interface SystemOptions {
+  /** Arguments after `up`. */
+  readonly values: readonly string[];
+  readonly environment: Record<string, string>;
+  /** Where it runs, and looks for a configuration file. */
+  readonly directory: string;
+  readonly logFile: string;
+}
+
+/** Starts `graphshift up` as a process of its own, its log in a file; it ends with this process at the latest. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { values, environment, directory, logFile } = options;
+  const { endWithParent } = (await import(WATCHDOG)) as { endWithParent(child: ChildProcess): void };
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [...SOURCE_FLAGS, COMMAND, 'up', ...values], {
+    cwd: directory,
     env: environment,
     stdio: ['ignore', log, log],
     // Ctrl-C at the terminal is the demo's to pass on, once.
     detached: true,
   });
   closeSync(log);
+  endWithParent(child);
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   return {

@@ -1,4 +1,4 @@
-import type { Backend, DeploymentRecord, State } from '@graphshift/core';
+import { type Backend, type DeploymentRecord, isEndState, type State } from '@graphshift/core';
 import type { DemoSnapshot } from './flights.ts';
 import type { DemoState } from './live-view.ts';
 
@@ -52,6 +52,12 @@ export class Watch {
 
   stateOf(customer: string, timestamp: number): State | undefined {
     return this.records.get(`${customer}@${timestamp}`)?.state;
+  }
+
+  /** It is live, or will not be. */
+  ended(customer: string, timestamp: number): boolean {
+    const state = this.stateOf(customer, timestamp);
+    return state !== undefined && isEndState(state);
   }
 
   state(): DemoState {

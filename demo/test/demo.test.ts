@@ -78,7 +78,7 @@ describe('the view', () => {
 
 describe('arguments', () => {
   it('are twelve states and three months where none are given', () => {
-    expect(parseDemoArguments([])).toMatchObject({ once: false, states: 12, months: 3, port: 8001 });
+    expect(parseDemoArguments([])).toMatchObject({ once: false, states: 12, months: 3, port: undefined });
     expect(parseDemoArguments(['--states', 'us-ca,us-tx', '--once'])).toMatchObject({
       states: ['us-ca', 'us-tx'],
       once: true,
