@@ -107,6 +107,8 @@ export async function launch(program, args, server) {
     child.once('error', (error) => resolve(error.message));
   });
   const end = async (signal) => {
+    // It is unreferenced below: with nothing else left to do, Node would end here (exit 13) before the server does.
+    child.ref();
     child.kill(signal);
     await exited;
   };
