@@ -9,7 +9,9 @@ import { spawn } from 'node:child_process';
  */
 export function endWithParent(child) {
   if (child.pid === undefined || process.platform === 'win32') return;
-  const watchdog = spawn('/bin/sh', ['-c', 'read -r _ || kill -TERM "$1"', 'watchdog', String(child.pid)], {
+  // A stopped process takes the signal only once it goes on.
+  const watch = 'read -r _ || { kill -TERM "$1"; kill -CONT "$1"; }';
+  const watchdog = spawn('/bin/sh', ['-c', watch, 'watchdog', String(child.pid)], {
     // Its own session keeps a Ctrl-C at the terminal from ending it before its work is done.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
