@@ -133,7 +133,9 @@ async function untilAnswers({ port, owns = () => true, timeoutMs = 15_000 }, pid
     let problem = 'another server answers on its port';
     try {
       const found = await port();
-      const [info] = await askRedis(`redis://127.0.0.1:${found}`, [['INFO', 'server']], { timeoutMs: 1000 });
+      // INFO answers while the data are still read from disk; PING is an error until then.
+      const questions = [['INFO', 'server'], ['PING']];
+      const [info] = await askRedis(`redis://127.0.0.1:${found}`, questions, { timeoutMs: 1000 });
       if (owns(info, pid)) return found;
     } catch (error) {
       problem = error.message;

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Backend, databaseName } from '@graphshift/core';
+import { type Backend, databaseName, GraphshiftError } from '@graphshift/core';
 import {
   type Installation,
   makeInstallation,
@@ -134,6 +134,30 @@ describe('what a crash left', () => {
     await reaches(older, 'replaced');
     await second.end('SIGKILL');
     expect(await backend.deployments.inState('live')).toEqual([newer]);
+  });
+});
+
+describe('the sweep', () => {
+  it('gives a head a job whose producer died before it could, or whose job was lost', async () => {
+    const path = await simulateSnapshot(installation.data, {
+      customer: 'acme',
+      timestamp: 1_700_000_000,
+      nodes: 20,
+    });
+    await backend.deployments.discover({ customer: 'acme', timestamp: 1_700_000_000, path });
+    const lost = await deploySnapshot('beta', 1_700_000_000, 20);
+    await backend.wakeUps.queue.remove(`${lost}~1`);
+    expect(await backend.wakeUps.queue.getJobCounts()).toMatchObject({ waiting: 0, delayed: 0 });
+    await startWorker();
+    await reaches('acme@1700000000', 'live');
+    await reaches(lost, 'live');
+  });
+
+  it('writes the letter of a dead deployment again that has none', async () => {
+    const error = new GraphshiftError('FILE_TRUNCATED', 'nodes/A/1.parquet is cut off').toRecord();
+    await backend.deployments.discover({ customer: 'acme', timestamp: 1_700_000_000, path: '/data', error });
+    await startWorker();
+    await vi.waitFor(async () => expect(await backend.letters.queue.getFailedCount()).toBe(1), 20_000);
   });
 });
 
