@@ -35,9 +35,9 @@ export function closingAccount(checks, run, exitCode) {
 function problemsOf(run, exitCode) {
   if (!run) return [`vitest ended with ${exitCode} before it could tell what ran`];
   const { tests, problems } = run;
-  const named = problems.length > 0 || tests.some((test) => test.state === 'failed');
-  if (exitCode !== 0 && !named) return [`vitest ended with ${exitCode}`];
-  if (!named && !tests.some((test) => test.state === 'passed')) return ['no test ran'];
+  if (problems.length > 0 || tests.some((test) => test.state === 'failed')) return problems;
+  if (!tests.some((test) => test.state === 'passed')) return ['no test ran'];
+  if (exitCode !== 0) return [`vitest ended with ${exitCode}`];
   return problems;
 }
 

@@ -77,6 +77,7 @@ describe('the closing line', () => {
   it('counts a run without any test as failed', async () => {
     const result = await account({});
     expect(last(result)).toBe('2 passed, 1 failed');
+    expect(result.lines).toContain('  no test ran');
   });
 });
 
