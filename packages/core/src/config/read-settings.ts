@@ -30,6 +30,7 @@ const SHORT_NAMES: Readonly<Record<string, string>> = {
   'redis.url': 'REDIS_URL',
   'store.url': 'GRAPHSHIFT_STORE',
   'orchestrator.data_path': 'GRAPHSHIFT_DATA',
+  'health.port': 'HEALTH_PORT',
 };
 
 export function environmentName(path: string): string {

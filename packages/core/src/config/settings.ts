@@ -25,6 +25,11 @@ const whole = (least: number, most = Number.MAX_SAFE_INTEGER) =>
     `must be a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
   );
 const percent = between(1, 100);
+/** Text from flags and the environment counts too, spelled out. */
+const yesOrNo = z.union(
+  [z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')],
+  'must be true or false',
+);
 
 const orchestrator = z.strictObject({
   data_path: z
@@ -32,8 +37,30 @@ const orchestrator = z.strictObject({
     .default(['data'])
     .describe('root directory of the snapshots, or a list of them'),
   num_workers: whole(1, 64).default(1).describe('loads at once in one worker process'),
+  max_concurrent_loads: whole(1)
+    .optional()
+    .describe('loads at once in all processes together; unlimited unless set'),
   scan_interval: above(0.1).default(30).describe('seconds between two scans of a producer'),
+  full_scan_interval: above(1)
+    .default(600)
+    .describe('seconds between two scans that look below customers whose own time has not moved'),
   settle_seconds: above(0).default(5).describe('a snapshot is ready when unchanged for this long'),
+  readiness: z
+    .enum(['settled', 'marker', 'manifest'])
+    .default('settled')
+    .describe(
+      'when a snapshot is ready: settled, marker (a _SUCCESS file) or manifest (manifest.json holds)',
+    ),
+  policy: z
+    .enum(['newest-first', 'in-order', 'latest-only'])
+    .default('newest-first')
+    .describe("order of a customer's snapshots: newest-first, in-order or latest-only"),
+  supersede_running: yesOrNo
+    .default(false)
+    .describe('under newest-first: whether a newer snapshot stops the load of an older one'),
+  skip_unchanged: yesOrNo
+    .default(false)
+    .describe('whether a snapshot with the content of the live one is skipped'),
   max_databases: whole(1).default(50).describe('databases in the store at which the gate closes'),
   heap_threshold_percent: percent
     .default(85)
@@ -48,13 +75,29 @@ const orchestrator = z.strictObject({
   max_retries: whole(0, 50).default(3).describe('retries after the first attempt'),
   retry_backoff_base: between(1, 60).default(2).describe('base of the backoff: base ** attempt seconds'),
   max_crashes: whole(1).default(3).describe('lost workers after which a deployment is a dead letter'),
+  shutdown_timeout: above(0)
+    .default(300)
+    .describe('seconds that running loads get to end when a process is told to stop'),
   retention: whole(1).default(2).describe('complete databases kept for a customer'),
+  bake_seconds: above(0)
+    .default(0)
+    .describe('seconds after a cutover in which failing smoke queries roll it back'),
+  drain_seconds: above(0)
+    .optional()
+    .describe(
+      'seconds that a replaced database stays for readers under way (300 on Neo4j, 0 on the embedded store)',
+    ),
   id_property: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'must be a plain property name')
     .default('id')
     .describe('property that holds the node id'),
   loader_memory_mb: whole(256).default(1024).describe('memory limit of one loading process in MB'),
+  status_file: z
+    .string()
+    .min(1)
+    .default('orchestrator_status.json')
+    .describe('where the producer writes the status'),
 });
 
 const redis = z.strictObject({
@@ -90,6 +133,21 @@ const log = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('least level that is written'),
+  files: yesOrNo.default(true).describe('whether long-lived processes write log files too'),
+  directory: z.string().min(1).default('logs').describe('directory of the log files'),
+  max_files: whole(1).default(20).describe('log files kept; older ones are removed'),
+});
+
+const audit = z.strictObject({
+  directory: z.string().min(1).default('audit').describe('directory of the audit files'),
+  max_days: whole(1).default(90).describe('days that audit files are kept'),
+});
+
+const health = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('address on which producer and worker answer /healthz'),
+  port: whole(0, 65535)
+    .optional()
+    .describe('port on which producer and worker answer /healthz; unset answers nowhere'),
 });
 
 export const settingsSchema = z.strictObject({
@@ -98,13 +156,15 @@ export const settingsSchema = z.strictObject({
   store: store.prefault({}),
   dashboard: dashboard.prefault({}),
   log: log.prefault({}),
+  audit: audit.prefault({}),
+  health: health.prefault({}),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
 export type SectionName = keyof Settings;
 
 /** Each section's schema, for samples, suggestions and the names of environment variables. */
-export const SECTIONS = { orchestrator, redis, store, dashboard, log } as const;
+export const SECTIONS = { orchestrator, redis, store, dashboard, log, audit, health } as const;
 
 /** Paths that are never printed. */
 export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['dashboard.token', 'dashboard.password']);

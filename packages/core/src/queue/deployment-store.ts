@@ -3,6 +3,7 @@
  * writes the record, appends to the audit stream and names the customer's next head.
  */
 
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
 import { HEAD_STATES, isEndState, STATES, type State, TRANSITIONS } from '../deployment/states.ts';
@@ -276,6 +277,12 @@ export class DeploymentStore {
 
   async customers(): Promise<string[]> {
     return this.#redis.zrange(this.#keys.customers, '0', '-1');
+  }
+
+  /** Names this filling of Redis, making the name the first time: another one later means that Redis was emptied. */
+  async incarnation(): Promise<string> {
+    await this.#redis.set(this.#keys.incarnation, randomUUID(), 'NX');
+    return (await this.#redis.get(this.#keys.incarnation)) ?? '';
   }
 
   /** Redis's clock in milliseconds, the one that reservations are compared by. */

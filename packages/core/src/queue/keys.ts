@@ -21,6 +21,12 @@ export interface Keys {
   readonly reservations: string;
   /** Stream: every transition. */
   readonly audit: string;
+  /** Hash of counts since the installation began: `discovered`, `completed`, `failed`, `retried`. */
+  readonly stats: string;
+  /** List: milliseconds from first claim to live of the newest thousand, newest first. */
+  readonly durations: string;
+  /** Text that is made when the installation begins: another one means that Redis was emptied. */
+  readonly incarnation: string;
   /** Set of the roots that have refusals. */
   readonly refusedRoots: string;
   /** Hash: path → error, for what below a root cannot be a deployment. */
@@ -42,6 +48,9 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     customers: `${prefix}:customers`,
     reservations: `${prefix}:reservations`,
     audit: `${prefix}:audit`,
+    stats: `${prefix}:stats`,
+    durations: `${prefix}:durations`,
+    incarnation: `${prefix}:incarnation`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,
   };

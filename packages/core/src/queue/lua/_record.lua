@@ -10,12 +10,26 @@ local function audit(prefix, now, id, from, to, run, holder, detail)
     'to', to, 'run', run, 'holder', holder, 'detail', detail)
 end
 
+-- What the status counts: arrivals in these states. A rollback's way back to live is no completion.
+local COUNTED = { retrying = 'retried', dead = 'failed', live = 'completed' }
+local DURATIONS = 1000
+
+local function count_arrival(prefix, key, from, to, now)
+  if from == 'replaced' or not COUNTED[to] then return end
+  redis.call('HINCRBY', prefix .. ':stats', COUNTED[to], 1)
+  local started = to == 'live' and redis.call('HGET', key, 'startedAt')
+  if not started then return end
+  redis.call('LPUSH', prefix .. ':durations', string.format('%.0f', tonumber(now) - tonumber(started)))
+  redis.call('LTRIM', prefix .. ':durations', 0, DURATIONS - 1)
+end
+
 -- Moves a record that is known to be in `from`; every change of a state goes through here.
 local function move(prefix, id, from, to, now, detail)
   local key = deployment_key(prefix, id)
   redis.call('HSET', key, 'state', to, 'changedAt', now)
   redis.call('ZREM', prefix .. ':state:' .. from, id)
   redis.call('ZADD', prefix .. ':state:' .. to, now, id)
+  count_arrival(prefix, key, from, to, now)
   audit(prefix, now, id, from, to, redis.call('HGET', key, 'run'), redis.call('HGET', key, 'holder') or '', detail)
 end
 

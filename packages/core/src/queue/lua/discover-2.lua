@@ -17,6 +17,7 @@ redis.call('HSET', KEYS[1], 'id', id, 'customer', customer, 'timestamp', timesta
   'discoveredAt', now, 'holder', '')
 redis.call('ZADD', prefix .. ':history:' .. customer, timestamp, id)
 redis.call('ZADD', prefix .. ':customers', 0, customer)
+redis.call('HINCRBY', prefix .. ':stats', 'discovered', 1)
 move(prefix, id, '', 'discovered', now, path)
 
 local live = redis.call('HGET', KEYS[2], 'live')
