@@ -7,13 +7,24 @@ import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addUp } from './commands/up.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
 import type { Surroundings } from './session.ts';
 
-const ADD = [addUp, addProcesses, addDeployments, addDead, addAliases, addQuery, addSimulate, addConfig];
+const ADD = [
+  addUp,
+  addProcesses,
+  addDeployments,
+  addDead,
+  addAliases,
+  addRollback,
+  addQuery,
+  addSimulate,
+  addConfig,
+];
 
 /** Runs one command line and answers its exit code; errors are one line on standard error. */
 export async function runCommand(values: readonly string[], surroundings: Surroundings): Promise<number> {

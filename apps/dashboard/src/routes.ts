@@ -1,4 +1,4 @@
-import { listAliases } from './handlers/aliases.ts';
+import { listAliases, pinAlias, rollbackAlias, unpinAlias } from './handlers/aliases.ts';
 import {
   discardDeadLetter,
   listDeadLetters,
@@ -6,6 +6,7 @@ import {
   retryDeadLetter,
 } from './handlers/dead-letters.ts';
 import {
+  cancelDeployment,
   countDeployments,
   listDeployments,
   listRefusals,
@@ -21,9 +22,13 @@ export const ROUTES: readonly Route[] = [
   { method: 'get', path: '/api/v1/deployments', handler: listDeployments },
   { method: 'get', path: '/api/v1/deployments/:id', handler: showDeployment },
   { method: 'post', path: '/api/v1/deployments/:id/retry', handler: retryDeployment },
+  { method: 'post', path: '/api/v1/deployments/:id/cancel', handler: cancelDeployment },
   { method: 'get', path: '/api/v1/counts', handler: countDeployments },
   { method: 'get', path: '/api/v1/refusals', handler: listRefusals },
   { method: 'get', path: '/api/v1/aliases', handler: listAliases },
+  { method: 'post', path: '/api/v1/aliases/:customer/rollback', handler: rollbackAlias },
+  { method: 'post', path: '/api/v1/aliases/:customer/pin', handler: pinAlias },
+  { method: 'post', path: '/api/v1/aliases/:customer/unpin', handler: unpinAlias },
   { method: 'get', path: '/api/v1/dead-letters', handler: listDeadLetters },
   { method: 'post', path: '/api/v1/dead-letters/retry', handler: retryAllDeadLetters },
   { method: 'post', path: '/api/v1/dead-letters/:id/retry', handler: retryDeadLetter },

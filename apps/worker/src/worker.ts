@@ -7,8 +7,10 @@ import {
   Cutover,
   DeadLetterDesk,
   DeploymentConsumer,
+  FencedChanges,
   Gate,
   type QueueTimes,
+  Retention,
   type Service,
   ServiceStack,
 } from '@graphshift/core';
@@ -32,13 +34,16 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   const { orchestrator } = backend.settings;
   const checkpoint: Checkpoint = options.checkpoint ?? (async () => {});
   const { store, deployments, clock, log, keys, letters, wakeUps } = backend;
-  const cutover = new Cutover({
+  const changes = new FencedChanges({ store, deployments, log, checkpoint });
+  const cutover = new Cutover({ store, deployments, changes, clock, log });
+  const retention = new Retention({
     store,
     deployments,
+    changes,
     clock,
     log,
-    retention: orchestrator.retention,
-    checkpoint,
+    keep: orchestrator.retention,
+    drainMs: orchestrator.drain_seconds === undefined ? store.drainMs : orchestrator.drain_seconds * 1000,
   });
   const breaker = new Breaker('graph administration');
   const gate = new Gate({
@@ -53,7 +58,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     },
   });
   const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
-  const context: DeployContext = { backend, cutover, gate, holder, checkpoint };
+  const context: DeployContext = { backend, cutover, retention, gate, holder, checkpoint };
   const consumer = new DeploymentConsumer({
     blocking: await backend.connect(),
     keys,
@@ -74,7 +79,8 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const upkeep = new Upkeep({
     backend,
-    cutover,
+    retention,
+    roots: backend.roots,
     ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
   });
   return new ServiceStack([{ start: async () => {}, stop: () => breaker.stop() }, desk, upkeep, consumer]);

@@ -11,13 +11,19 @@ export {
   settingPaths,
 } from './config/read-settings.ts';
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
-export { type Checkpoint, Cutover, type PublishResult, refuseUnlessOk } from './cutover/cutover.ts';
+export { AliasDesk, type Rollback, type RollbackRequest } from './cutover/alias-desk.ts';
+export { alignRecords, refuseUnlessOk } from './cutover/align-records.ts';
+export { Cutover, type PublishResult } from './cutover/cutover.ts';
+export { type CutoverDecision, decideCutover } from './cutover/decide.ts';
+export { type Checkpoint, FencedChanges } from './cutover/fenced-changes.ts';
 export type { Outcome } from './deployment/outcome.ts';
 export { type DeploymentRecord, secondsTaken } from './deployment/record.ts';
 export {
   ACTIVE_STATES,
+  CANCELLABLE_STATES,
   END_STATES,
   HEAD_STATES,
+  IDLE_STATES,
   isActiveState,
   isEndState,
   REVIVABLE_STATES,
@@ -83,6 +89,8 @@ export {
 } from './queue/deployment-store.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { WakeUps } from './queue/wake-ups.ts';
+export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
+export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
 export type { SnapshotColumn, SnapshotFile, SnapshotGroup, SnapshotManifest } from './snapshot/manifest.ts';
@@ -114,3 +122,4 @@ export {
   simulateSnapshot,
   writeSnapshot,
 } from './snapshot-source/simulate.ts';
+export { snapshotContentHash } from './snapshot-source/snapshot-hash.ts';

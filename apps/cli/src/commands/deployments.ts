@@ -1,4 +1,5 @@
 import {
+  customerNameProblem,
   type DeploymentView,
   GraphshiftError,
   parseDeploymentId,
@@ -23,7 +24,9 @@ export const DEPLOYMENT_COLUMNS: readonly Column<DeploymentView>[] = [
 ];
 
 export function addDeployments(registry: Registry): void {
-  const group = registry.program.command('deployments').description('list, show and retry deployments');
+  const group = registry.program
+    .command('deployments')
+    .description('list, show, retry and cancel deployments');
   addList(registry, group);
   const show = makeCommand('show', 'one deployment: steps, times, rows, attempts, errors, audit').argument(
     '<id>',
@@ -44,9 +47,21 @@ export function addDeployments(registry: Registry): void {
       return EXIT.done;
     });
   });
+  const cancel = makeCommand(
+    'cancel',
+    'give a deployment up that is not live yet, whatever process works on it',
+  ).argument('<id>');
+  act(cancel, registry, async (options, surroundings, id = '') => {
+    const session = new Session(surroundings, options);
+    return session.withBackend(async (backend) => {
+      printOne(session.output, await backend.operations.cancel(checkId(id), 'the command line'));
+      return EXIT.done;
+    });
+  });
+  cancel.addHelpText('after', examples('deployments cancel us-ca@980985600'));
   show.addHelpText('after', examples('deployments show us-ca@980985600'));
   retry.addHelpText('after', examples('deployments retry us-ca@980985600'));
-  group.addCommand(show).addCommand(retry);
+  group.addCommand(show).addCommand(retry).addCommand(cancel);
 }
 
 function addList(registry: Registry, group: Registry['program']): void {
@@ -75,6 +90,13 @@ function addList(registry: Registry, group: Registry['program']): void {
     });
   });
   group.addCommand(list);
+}
+
+/** A customer's name as its alias has it. @throws USAGE */
+export function checkCustomer(customer: string): string {
+  const problem = customerNameProblem(customer);
+  if (problem === undefined) return customer.toLowerCase();
+  throw new GraphshiftError('USAGE', `customer ${JSON.stringify(customer)} ${problem}`);
 }
 
 /** @throws USAGE */

@@ -23,6 +23,10 @@ export const retryDeployment: Handler = async ({ backend, params, user }) => {
   return ok(await backend.operations.retry(idOf(params), user));
 };
 
+export const cancelDeployment: Handler = async ({ backend, params, user }) => {
+  return ok(await backend.operations.cancel(idOf(params), user));
+};
+
 export const countDeployments: Handler = async ({ backend }) => ok(await backend.operations.counts());
 
 export const listRefusals: Handler = async ({ backend }) => {
@@ -45,7 +49,7 @@ export function idOf(params: Readonly<Record<string, string>>): string {
   );
 }
 
-function parseQuery<Schema extends z.ZodObject>(
+export function parseQuery<Schema extends z.ZodObject>(
   schema: Schema,
   query: Readonly<Record<string, string>>,
 ): z.infer<Schema> {

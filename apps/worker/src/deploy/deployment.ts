@@ -7,6 +7,7 @@ import type {
   LoadCertificate,
   Logger,
   Pickup,
+  Retention,
   State,
 } from '@graphshift/core';
 import { GraphshiftError, refuseUnlessOk } from '@graphshift/core';
@@ -15,11 +16,15 @@ import { GraphshiftError, refuseUnlessOk } from '@graphshift/core';
 export interface DeployContext {
   readonly backend: Backend;
   readonly cutover: Cutover;
+  readonly retention: Retention;
   readonly gate: Gate;
   /** Name of this process in records and the audit stream. */
   readonly holder: string;
   readonly checkpoint: Checkpoint;
 }
+
+/** A cancel or a take-over reaches a running load within this time. */
+const WATCH_EVERY_MS = 1000;
 
 type Fields = Parameters<Backend['deployments']['note']>[1];
 
@@ -29,6 +34,9 @@ export class HeldDeployment {
   readonly context: DeployContext;
   readonly pickup: Pickup;
   readonly log: Logger;
+  /** Aborts when this worker must let go: its lock is lost, it stops, or somebody ended or took over the deployment. */
+  readonly signal: AbortSignal;
+  readonly #lost = new AbortController();
   /** Set by the load, or read from the store when another holder did the load. */
   certificate: LoadCertificate | undefined;
 
@@ -37,11 +45,22 @@ export class HeldDeployment {
     this.context = context;
     this.pickup = pickup;
     this.log = context.backend.log.child({ deploymentId: record.id });
+    this.signal = AbortSignal.any([pickup.signal, this.#lost.signal]);
+  }
+
+  /** Looks every second whether the record is still this holder's, until the returned function is called. */
+  watch(): () => void {
+    const { clock, deployments } = this.context.backend;
+    return clock.every(WATCH_EVERY_MS, async () => {
+      // What cannot be asked is not lost: the job's lock decides while Redis is away.
+      const mine = await deployments.note(this.record, {}).catch(() => true);
+      if (!mine) this.#lost.abort(new GraphshiftError('FENCED', `${this.record.id} was ended or taken over`));
+    });
   }
 
   /** @throws the reason why this worker must let go of the deployment */
   throwIfAborted(): void {
-    if (this.pickup.signal.aborted) throw this.pickup.signal.reason;
+    this.signal.throwIfAborted();
   }
 
   /**

@@ -1,6 +1,7 @@
 /** One pickup of a deployment: claim it, run the steps that its state has before it, and say what came of it. */
 
-import { databaseName, GraphshiftError, type Outcome, type Pickup, type State } from '@graphshift/core';
+import { GraphshiftError, IDLE_STATES, type Outcome, type Pickup, type State } from '@graphshift/core';
+import { catchUp } from './catch-up.ts';
 import { type DeployContext, HeldDeployment } from './deployment.ts';
 import { settleError } from './settle.ts';
 import { gate } from './steps/gate.ts';
@@ -15,11 +16,9 @@ interface Step {
   readonly before: readonly State[];
 }
 
-const IDLE: readonly State[] = ['queued', 'waiting', 'retrying'];
-
 /** In order; a deployment that a crash left behind goes on at the first step that its state has before it. */
 export const STEPS: readonly Step[] = [
-  { run: gate, before: IDLE },
+  { run: gate, before: IDLE_STATES },
   { run: load, before: ['gated', 'loading'] },
   { run: verify, before: ['verifying'] },
   { run: switchAlias, before: ['verifying', 'switching'] },
@@ -40,6 +39,7 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   if (claim.kind !== 'claimed') return { kind: 'done', note: `${id} is ${claim.kind}: ${claim.found}` };
   const held = new HeldDeployment(claim.record, context, pickup);
   await context.checkpoint('claimed');
+  const unwatch = held.watch();
   try {
     refusePoison(held);
     await catchUp(held);
@@ -50,7 +50,9 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
     }
     return { kind: 'done', record: held.record, note: `${id} is ${held.record.state}` };
   } catch (error) {
-    return settleError(held, error);
+    return await settleError(held, error);
+  } finally {
+    unwatch();
   }
 }
 
@@ -70,37 +72,4 @@ function refusePoison(held: HeldDeployment): void {
     'POISON',
     `${record.id} lost its worker ${record.crashes} times, last while ${record.state}`,
   );
-}
-
-/**
- * Skips what the store has already: a snapshot that is live (Redis was emptied, or a crash came between cutover and
- * record), or whose database is complete and only waits for its cutover. Nothing complete is loaded again.
- */
-async function catchUp(held: HeldDeployment): Promise<void> {
-  const { backend, cutover } = held.context;
-  const { record } = held;
-  if (!IDLE.includes(record.state)) return;
-  const database = databaseName(record);
-  const listing = await backend.store.list();
-  const alias = listing.aliases.find((candidate) => candidate.customer === record.customer);
-  if (alias?.database === database) {
-    const result = await cutover.adopt(record);
-    held.record = { ...record, state: 'live', database };
-    await held.say(`${database} is live already; nothing is loaded`);
-    await backend.wakeUps.ensureHead(backend.deployments, result.head);
-    return;
-  }
-  if (alias && alias.properties.snapshot > record.timestamp) {
-    await held.advance('skipped', {
-      reason: `older than snapshot ${alias.properties.snapshot}, which is live`,
-    });
-    const next = await backend.deployments.chooseHead(record.customer);
-    await backend.wakeUps.ensureHead(backend.deployments, next);
-    return;
-  }
-  const complete = listing.databases.some((found) => found.name === database && found.state === 'complete');
-  if (!complete) return;
-  await held.say(`${database} is complete already; only the cutover is left`);
-  held.record = { ...record, database };
-  await switchAlias(held);
 }

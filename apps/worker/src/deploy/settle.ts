@@ -33,10 +33,9 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   const record = await held.context.backend.deployments.get(held.record.id);
   if (!record || record.epoch !== held.record.epoch) return fenced(held, error);
   held.record = record;
-  // The work was done before the error came, as when a log line could not be written after the cutover.
-  if (isEndState(record.state))
-    return { kind: 'done', record, note: `${record.id} is ${record.state}: ${error.message}` };
-  if (error.code === 'FENCED') return fenced(held, error);
+  if (isEndState(record.state)) return endedElsewhere(held, error);
+  // A person's act, such as a rollback, raised the customer's epoch: the work goes on under a newer one.
+  if (error.code === 'FENCED') return held.signal.aborted ? fenced(held, error) : giveBack(held);
   if (error.code === 'ABORTED') return giveBack(held);
   if (error.class === 'capacity') {
     return wait(
@@ -45,13 +44,25 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
       held.context.backend.settings.orchestrator.health_check_retry_delay * 1000,
     );
   }
-  if (error.code === 'SNAPSHOT_GONE') return skip(held, error);
+  if (error.code === 'SNAPSHOT_GONE' || error.code === 'SNAPSHOT_HELD') return skip(held, error);
   if (await isPublished(held)) return adoptLive(held);
   const attempts = held.record.attempts + 1;
   if (error.class === 'permanent' || attempts > held.context.backend.settings.orchestrator.max_retries) {
     return die(held, error, attempts);
   }
   return retry(held, error, attempts);
+}
+
+/**
+ * The work was done before the error came, as when a log line could not be written after the cutover; or somebody
+ * cancelled it or a newer snapshot overtook it, which is how this holder learns of it.
+ */
+async function endedElsewhere(held: HeldDeployment, error: GraphshiftError): Promise<Outcome> {
+  const { record } = held;
+  if (record.state === 'cancelled' || record.state === 'superseded') await dropBuild(held);
+  const note = `${record.id} is ${record.state}: ${record.reason ?? error.message}`;
+  await held.say(note);
+  return { kind: 'done', record, note };
 }
 
 function fenced(held: HeldDeployment, error: GraphshiftError): Outcome {
@@ -69,7 +80,7 @@ async function isPublished(held: HeldDeployment): Promise<boolean> {
 async function adoptLive(held: HeldDeployment): Promise<Outcome> {
   const { backend, cutover } = held.context;
   const result = await cutover.adopt(held.record);
-  await backend.wakeUps.ensureHead(backend.deployments, result.head);
+  if (result.kind === 'live') await backend.wakeUps.ensureHead(backend.deployments, result.head);
   const record = await backend.deployments.get(held.record.id);
   return { kind: 'done', note: `${held.record.id} is live`, ...(record && { record }) };
 }
@@ -80,14 +91,17 @@ async function wait(held: HeldDeployment, reason: string, delayMs: number): Prom
   return { kind: 'hold', delayMs, reason };
 }
 
-/** A worker that stops hands the deployment on: no attempt is used, and the next holder starts at once. */
+/** Hands the deployment on: no attempt is used, and the next holder starts at once. */
 async function giveBack(held: HeldDeployment): Promise<Outcome> {
   const to: State = held.record.state === 'switching' ? 'retrying' : 'queued';
   if (isActiveState(held.record.state)) {
     await dropBuild(held);
-    await held.advance(to, { reason: 'given back by a worker that stopped', dueAt: undefined });
+    await held.advance(to, {
+      reason: 'given back; it goes on as soon as a worker takes it',
+      dueAt: undefined,
+    });
   }
-  return { kind: 'hold', delayMs: GIVE_BACK_MS, reason: 'the worker is stopping' };
+  return { kind: 'hold', delayMs: GIVE_BACK_MS, reason: 'given back' };
 }
 
 async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outcome> {
@@ -140,7 +154,7 @@ async function die(held: HeldDeployment, error: GraphshiftError, attempts: numbe
 /** No half-loaded database outlives the run that made it. What fails here is the upkeep's to finish. */
 async function dropBuild(held: HeldDeployment): Promise<void> {
   try {
-    await held.context.cutover.discardLeftovers(held.record);
+    await held.context.retention.discardLeftovers(held.record);
   } catch (error) {
     held.log.warn({ err: error }, `${databaseName(held.record)} is left to the upkeep: ${messageOf(error)}`);
   }

@@ -3,11 +3,22 @@
  * without letters, what retention and crashes left in the store.
  */
 
-import { type Backend, type Cutover, isEndState, messageOf, type Service } from '@graphshift/core';
+import {
+  alignRecords,
+  type Backend,
+  isEndState,
+  messageOf,
+  type Retention,
+  recoverCustomer,
+  type Service,
+  type StoreListing,
+} from '@graphshift/core';
 
 export interface UpkeepOptions {
   readonly backend: Backend;
-  readonly cutover: Cutover;
+  readonly retention: Retention;
+  /** Absolute directories in which snapshots stand. */
+  readonly roots: readonly string[];
   /** @default 10_000 */
   readonly intervalMs?: number;
 }
@@ -39,8 +50,17 @@ export class Upkeep implements Service {
   async pass(): Promise<void> {
     await this.#attempt('sweep of jobs', () => this.#sweepJobs());
     await this.#attempt('sweep of dead letters', () => this.#sweepLetters());
-    await this.#attempt('retention', () => this.#retire());
-    await this.#attempt('sweep of leftovers', () => this.#options.cutover.sweepLeftovers(isEndState));
+    await this.#attempt('upkeep of the store', () => this.#tidyStore());
+  }
+
+  /** One listing for everything that is decided here; what is dropped is looked at again under the customer's epoch. */
+  async #tidyStore(): Promise<void> {
+    const { retention } = this.#options;
+    const listing = await this.#options.backend.store.list();
+    await this.#attempt('records of live deployments', () => this.#align(listing));
+    for (const customer of retention.crowded(listing))
+      await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
+    await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing, isEndState));
   }
 
   async #attempt(what: string, act: () => Promise<void>): Promise<void> {
@@ -54,7 +74,7 @@ export class Upkeep implements Service {
   async #sweepJobs(): Promise<void> {
     const { deployments, wakeUps } = this.#options.backend;
     const waiting = await deployments.inState('discovered');
-    const customers = new Set(waiting.map((id) => id.slice(0, id.lastIndexOf('@'))));
+    const customers = new Set(waiting.map(customerOf));
     for (const customer of customers) await deployments.chooseHead(customer);
     for (const record of await deployments.getMany(await deployments.heads())) await wakeUps.ensure(record);
   }
@@ -65,16 +85,26 @@ export class Upkeep implements Service {
       await letters.ensure(record);
   }
 
-  async #retire(): Promise<void> {
-    const { store, settings } = this.#options.backend;
-    const { databases } = await store.list();
-    const complete = new Map<string, number>();
-    for (const { snapshot, state } of databases) {
-      if (snapshot && state === 'complete')
-        complete.set(snapshot.customer, (complete.get(snapshot.customer) ?? 0) + 1);
-    }
-    for (const [customer, count] of complete) {
-      if (count > settings.orchestrator.retention) await this.#options.cutover.retire(customer);
+  /** Records follow the aliases, where a crash came between an alias and its records, or Redis lost the last of them. */
+  async #align({ aliases }: StoreListing): Promise<void> {
+    const { deployments, wakeUps, store } = this.#options.backend;
+    const { roots } = this.#options;
+    const live = new Set(await deployments.inState('live'));
+    const off = aliases.filter(
+      ({ customer, properties }) => !live.delete(`${customer}@${properties.snapshot}`),
+    );
+    const customers = [...off.map(({ customer }) => customer), ...[...live].map(customerOf)];
+    for (const customer of new Set(customers)) {
+      const { databases, aliases: fresh } = await store.list({ customer });
+      const [alias] = fresh;
+      if (!alias) continue;
+      if (!(await deployments.get(`${customer}@${alias.properties.snapshot}`)))
+        await recoverCustomer({ ...this.#options.backend, roots }, alias, databases);
+      await wakeUps.ensureHead(deployments, await alignRecords(deployments, alias));
     }
   }
+}
+
+function customerOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('@'));
 }

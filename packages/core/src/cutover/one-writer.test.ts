@@ -20,15 +20,24 @@ const ADAPTERS = /^packages\/core\/src\/graph-store\//;
 const outsideAdapters = (paths: string[]) => paths.filter((path) => !ADAPTERS.test(path));
 
 describe('what must not happen unfenced happens in one file', () => {
-  it.each(['prepareAlias', 'prepareDrop', 'takeOver'])('only the cutover calls the store to %s', (name) => {
-    expect(outsideAdapters(filesWith(new RegExp(`\\.${name}\\(`)))).toEqual([
-      'packages/core/src/cutover/cutover.ts',
-    ]);
-  });
+  it.each(['prepareAlias', 'prepareDrop', 'store.takeOver'])(
+    'only fenced changes call the store to %s',
+    (name) => {
+      expect(outsideAdapters(filesWith(new RegExp(`\\b${name}\\(`)))).toEqual([
+        'packages/core/src/cutover/fenced-changes.ts',
+      ]);
+    },
+  );
 
-  it.each(['switching', 'live', 'replaced', 'retired'])('only the cutover leads a record to %s', (state) => {
-    const moves = new RegExp(`to: '${state}'|#move\\([^;]*'${state}'|advance\\('${state}'`);
-    expect(outsideAdapters(filesWith(moves))).toEqual(['packages/core/src/cutover/cutover.ts']);
+  it.each([
+    ['switching', ['cutover/cutover.ts']],
+    ['live', ['cutover/align-records.ts', 'cutover/cutover.ts']],
+    ['replaced', ['cutover/align-records.ts']],
+    ['rolled-back', ['cutover/align-records.ts']],
+    ['retired', ['retention/retention.ts']],
+  ])('only these lead a record to %s', (state, files) => {
+    const moves = new RegExp(`to: '${state}'|to = .*'${state}'|#move\\([^;]*'${state}'|advance\\('${state}'`);
+    expect(outsideAdapters(filesWith(moves))).toEqual(files.map((file) => `packages/core/src/${file}`));
   });
 
   it("a record's state is written by Lua alone, in one function", () => {
@@ -37,8 +46,11 @@ describe('what must not happen unfenced happens in one file', () => {
     expect(filesWith(/'transition-3',/)).toContain('packages/core/src/queue/deployment-store.ts');
     expect(filesWith(/\.transition\(\{/).sort()).toEqual([
       'apps/worker/src/deploy/deployment.ts',
+      'packages/core/src/cutover/align-records.ts',
       'packages/core/src/cutover/cutover.ts',
+      'packages/core/src/operations/operations.ts',
       'packages/core/src/queue/dead-letters.ts',
+      'packages/core/src/retention/retention.ts',
     ]);
   });
 

@@ -30,14 +30,27 @@ export type State = (typeof STATES)[number];
  *
  * - `discovered` waits in its customer's backlog; `queued` is the head and has a job.
  * - `waiting` (gate or breaker closed) and `retrying` keep the head; the job is delayed.
+ * - A head that no worker is busy with goes back to `discovered` when another goes first.
  * - `gated` → `queued` and the like give work back without an attempt, when a worker stops.
  * - `switching` is the point of no return: what is overtaken there is `superseded`, never `cancelled`.
  * - A redrive leads from an end state that a person may revive back to `discovered`, with a new run.
  */
 export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
   discovered: ['queued', 'skipped', 'superseded', 'cancelled', 'dead'],
-  queued: ['gated', 'switching', 'live', 'waiting', 'retrying', 'dead', 'skipped', 'superseded', 'cancelled'],
+  queued: [
+    'discovered',
+    'gated',
+    'switching',
+    'live',
+    'waiting',
+    'retrying',
+    'dead',
+    'skipped',
+    'superseded',
+    'cancelled',
+  ],
   waiting: [
+    'discovered',
     'gated',
     'switching',
     'live',
@@ -49,6 +62,7 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
     'cancelled',
   ],
   retrying: [
+    'discovered',
     'gated',
     'switching',
     'live',
@@ -92,7 +106,7 @@ export const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
   skipped: ['discovered'],
   superseded: ['discovered'],
   cancelled: ['discovered'],
-  'rolled-back': [],
+  'rolled-back': ['discovered'],
 };
 
 /** A deployment in one of these is over, until a person revives it or the next cutover replaces it. */
@@ -116,16 +130,19 @@ export const ACTIVE_STATES = [
   'switching',
 ] as const satisfies readonly State[];
 
+/** No worker holds the deployment, and it waits to be taken up. */
+export const IDLE_STATES = ['queued', 'waiting', 'retrying'] as const satisfies readonly State[];
+
 /** The deployment is its customer's head and must have a job. */
-export const HEAD_STATES = [
-  'queued',
-  'waiting',
-  'retrying',
-  ...ACTIVE_STATES,
-] as const satisfies readonly State[];
+export const HEAD_STATES = [...IDLE_STATES, ...ACTIVE_STATES] as const satisfies readonly State[];
 
 /** A person may start these over. */
-export const REVIVABLE_STATES = STATES.filter((state) => TRANSITIONS[state].includes('discovered'));
+export const REVIVABLE_STATES = END_STATES.filter((state) => TRANSITIONS[state].includes('discovered'));
+
+/** A person may cancel these; from `switching` on it is too late. */
+export const CANCELLABLE_STATES = STATES.filter(
+  (state) => !(END_STATES as readonly State[]).includes(state) && TRANSITIONS[state].includes('cancelled'),
+);
 
 export function isEndState(state: State): boolean {
   return (END_STATES as readonly State[]).includes(state);

@@ -184,12 +184,15 @@ export type QueryTarget = { readonly alias: string } | { readonly database: stri
 
 export interface GraphStore extends Service {
   readonly kind: string;
+  /** How long a reader may go on with a database that the alias left, in milliseconds, unless the settings say. */
+  readonly drainMs: number;
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Never throws: a store that does not answer is `reachable: false`. */
   health(): Promise<StoreHealth>;
-  list(): Promise<StoreListing>;
+  /** @param filter `customer`: only what belongs to this one; default: everything, and what belongs to nobody */
+  list(filter?: { readonly customer?: string }): Promise<StoreListing>;
   /** The customer's alias, or undefined when it has none. */
   alias(customer: string): Promise<AliasInfo | undefined>;
   /** The highest epoch that the store has seen for the customer, in its alias, marks and prepared changes; 0 for none. */

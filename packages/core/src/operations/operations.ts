@@ -1,13 +1,15 @@
 /** What people ask and do, for the command line and the API alike. */
 
+import { type AliasDesk, type RollbackRequest, rollbackTargets } from '../cutover/alias-desk.ts';
 import { type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
-import type { State } from '../deployment/states.ts';
-import type { AliasInfo, GraphStore } from '../graph-store/graph-store.ts';
+import { CANCELLABLE_STATES, type State } from '../deployment/states.ts';
+import type { AliasInfo, DatabaseInfo, GraphStore, Hold } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ERRORS, GraphshiftError } from '../platform/errors.ts';
 import type { DeadLetters } from '../queue/dead-letters.ts';
-import type { AuditEntry, DeploymentStore, ListFilter, Refusal } from '../queue/deployment-store.ts';
-import { databaseName } from '../snapshot/names.ts';
+import type { ListFilter } from '../queue/deployment-reader.ts';
+import type { AuditEntry, DeploymentStore, Refusal } from '../queue/deployment-store.ts';
+import type { WakeUps } from '../queue/wake-ups.ts';
 
 /** A deployment as people see it. */
 export interface DeploymentView {
@@ -49,13 +51,18 @@ export interface AliasView {
   /** ISO 8601. */
   readonly since: string;
   readonly pinned: boolean;
+  readonly pin: { readonly since: string; readonly reason: string } | null;
+  /** What rollbacks left: these contents do not go live again by themselves. */
+  readonly holds: readonly Hold[];
   /** Database that a rollback would go to. */
   readonly rollback: string | null;
 }
 
 export interface OperationsOptions {
   readonly deployments: DeploymentStore;
+  readonly wakeUps: WakeUps;
   readonly letters: DeadLetters;
+  readonly desk: AliasDesk;
   readonly store: GraphStore;
   readonly clock: Clock;
 }
@@ -94,11 +101,8 @@ export class Operations {
 
   async aliases(): Promise<AliasView[]> {
     const { databases, aliases } = await this.#options.store.list();
-    const complete = new Set(
-      databases.filter((database) => database.state === 'complete').map((database) => database.name),
-    );
     return aliases
-      .map((alias) => aliasView(alias, [...complete]))
+      .map((alias) => aliasView(alias, databases))
       .sort((a, b) => (a.customer < b.customer ? -1 : 1));
   }
 
@@ -106,10 +110,67 @@ export class Operations {
     return this.deployments({ state: 'dead', limit: 10_000 });
   }
 
-  /** Starts a deployment over with fresh attempts. @throws NOT_FOUND, CONFLICT */
+  /**
+   * Starts a deployment over with fresh attempts. One that a rollback left, or whose content is held, is let pass again.
+   * @throws NOT_FOUND, CONFLICT, FENCED when somebody else changed the alias at the same moment
+   */
   async retry(id: string, by: string): Promise<DeploymentView> {
-    await this.#options.letters.redrive(id, by);
+    const { deployments, desk, letters } = this.#options;
+    const record = await deployments.get(id);
+    if (record?.state === 'rolled-back' || record?.state === 'skipped') await desk.liftHolds(record, by);
+    await letters.redrive(id, by);
     return this.deployment(id);
+  }
+
+  /**
+   * Gives a deployment up that is not live yet, whatever process works on it: that one drops what it built.
+   * @throws NOT_FOUND, TOO_LATE from the point of no return on, CONFLICT when it has ended
+   */
+  async cancel(id: string, by: string): Promise<DeploymentView> {
+    const { deployments, wakeUps } = this.#options;
+    const detail = `cancelled by ${by}`;
+    const result = await deployments.transition({
+      id,
+      from: CANCELLABLE_STATES,
+      to: 'cancelled',
+      fields: { reason: detail, dueAt: undefined },
+      detail,
+    });
+    if (result.kind === 'missing') throw new GraphshiftError('NOT_FOUND', `there is no deployment ${id}`);
+    if (result.kind !== 'ok') throw notCancellable(id, result.found);
+    await wakeUps.remove(id, result.run);
+    await wakeUps.ensureHead(deployments, result.head);
+    return this.deployment(id);
+  }
+
+  /** Moves a customer's alias back and holds what it leaves. @throws NOT_FOUND, CONFLICT, FENCED */
+  async rollback(request: RollbackRequest): Promise<AliasView> {
+    const { deployments, desk, wakeUps } = this.#options;
+    const { head } = await desk.rollback(request);
+    await wakeUps.ensureHead(deployments, head);
+    return this.alias(request.customer);
+  }
+
+  /** Lets nothing pass for the customer until `unpin`. @throws NOT_FOUND, FENCED */
+  async pin(customer: string, by: string, reason?: string): Promise<AliasView> {
+    await this.#options.desk.pin(customer, by, reason);
+    return this.alias(customer);
+  }
+
+  /** Lets newer snapshots pass again, at once. @throws NOT_FOUND, FENCED */
+  async unpin(customer: string, by: string): Promise<AliasView> {
+    const { deployments, desk, wakeUps } = this.#options;
+    await desk.unpin(customer, by);
+    await wakeUps.hasten(deployments, await deployments.chooseHead(customer));
+    return this.alias(customer);
+  }
+
+  /** @throws NOT_FOUND */
+  async alias(customer: string): Promise<AliasView> {
+    const { databases, aliases } = await this.#options.store.list({ customer });
+    const [alias] = aliases;
+    if (!alias) throw new GraphshiftError('NOT_FOUND', `there is no alias ${customer}`);
+    return aliasView(alias, databases);
   }
 
   /** Starts every dead deployment over; one that fails to is reported beside the others. */
@@ -165,22 +226,26 @@ export class Operations {
   }
 }
 
-function aliasView(alias: AliasInfo, complete: readonly string[]): AliasView {
+function notCancellable(id: string, state: string): GraphshiftError {
+  if (state === 'switching')
+    return new GraphshiftError('TOO_LATE', `${id} is switching, past the point of no return`);
+  if (state === 'live') return new GraphshiftError('TOO_LATE', `${id} is live already`);
+  return new GraphshiftError(
+    'CONFLICT',
+    `${id} is ${state}; only ${CANCELLABLE_STATES.join(', ')} can be cancelled`,
+  );
+}
+
+function aliasView(alias: AliasInfo, databases: readonly DatabaseInfo[]): AliasView {
   const { customer, database, properties } = alias;
-  const older = complete
-    .filter((name) => name !== database && name.startsWith(`${customer}-`) && /-\d+$/.test(name))
-    .map((name) => ({ name, timestamp: Number(name.slice(name.lastIndexOf('-') + 1)) }))
-    .filter(
-      ({ name, timestamp }) =>
-        name === databaseName({ customer, timestamp }) && timestamp < properties.snapshot,
-    )
-    .sort((a, b) => b.timestamp - a.timestamp);
   return {
     customer,
     database,
     timestamp: properties.snapshot,
     since: properties.since,
     pinned: properties.pin !== undefined,
-    rollback: older[0]?.name ?? null,
+    pin: properties.pin ?? null,
+    holds: properties.holds ?? [],
+    rollback: rollbackTargets(alias, databases)[0]?.name ?? null,
   };
 }

@@ -98,6 +98,11 @@ export const ERRORS = {
     status: 422,
     action: 'Copy the files in; links must not lead out of the root.',
   },
+  SNAPSHOT_HELD: {
+    class: 'permanent',
+    status: 409,
+    action: 'Nothing, or `graphshift deployments retry ID` to let it go live in spite of the rollback.',
+  },
   SNAPSHOT_GONE: {
     class: 'permanent',
     status: 410,
@@ -174,6 +179,11 @@ export const ERRORS = {
     class: 'retryable',
     status: 499,
     action: 'Nothing: the work was given back and goes on elsewhere.',
+  },
+  TOO_LATE: {
+    class: 'permanent',
+    status: 409,
+    action: 'Use `graphshift rollback CUSTOMER` once it is live.',
   },
   FENCED: { class: 'retryable', status: 409, action: 'Nothing: a newer holder goes on with the work.' },
   QUERY_REFUSED: {

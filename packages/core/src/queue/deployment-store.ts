@@ -5,13 +5,37 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
-import { HEAD_STATES, isEndState, STATES, type State, TRANSITIONS } from '../deployment/states.ts';
+import type { DeploymentRecord } from '../deployment/record.ts';
+import { ACTIVE_STATES, IDLE_STATES, isEndState, type State, TRANSITIONS } from '../deployment/states.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
 import { deploymentId, type SnapshotName } from '../snapshot/names.ts';
+import { DeploymentReader } from './deployment-reader.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts, type RunScript } from './scripts.ts';
+
+/** Which of a customer's snapshots goes first, and what becomes of the others. */
+export interface Policy {
+  readonly order: 'newest-first' | 'in-order' | 'latest-only';
+  /** Under `newest-first`: whether a newer snapshot stops the load of an older one. @default false */
+  readonly supersedeRunning?: boolean;
+}
+
+/** The policy in the words of lua/_head.lua. */
+function orderWords({ order, supersedeRunning = false }: Policy): string {
+  if (order === 'in-order') return 'oldest keep';
+  if (order === 'latest-only') return 'newest stop';
+  return supersedeRunning ? 'newest keep stop' : 'newest keep';
+}
+
+/** A record to be made again from what the store knows. */
+export interface LostRecord extends SnapshotName {
+  readonly path: string;
+  readonly state: 'live' | 'replaced' | 'rolled-back';
+  readonly fields: RecordFields;
+  /** For the audit stream. */
+  readonly detail: string;
+}
 
 export interface Discovery extends SnapshotName {
   /** Directory of the snapshot. */
@@ -55,13 +79,6 @@ export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
   | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full'; readonly found: string };
 
-export interface ListFilter {
-  readonly customer?: string;
-  readonly state?: State;
-  /** Newest changes first. @default 1000 */
-  readonly limit?: number;
-}
-
 export interface AuditEntry {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -89,23 +106,22 @@ export interface RecordedAction {
   readonly run?: number;
 }
 
+/** A claimed deployment is idle until it has passed the gate. */
+const HELD_STATES: readonly State[] = [...IDLE_STATES, ...ACTIVE_STATES];
+
 /** Entries kept in the audit stream; lua/_record.lua keeps as many. */
 const AUDIT_LENGTH = 100_000;
 
-/** Records fetched in one round trip. */
-const PAGE = 200;
-
-export class DeploymentStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
+export class DeploymentStore extends DeploymentReader {
   readonly #clock: Clock;
   readonly #script: RunScript;
+  readonly #order: string;
 
-  constructor(redis: Redis, keys: Keys, clock: Clock) {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(redis: Redis, keys: Keys, clock: Clock, policy: Policy = { order: 'newest-first' }) {
+    super(redis, keys);
     this.#clock = clock;
     this.#script = defineScripts(redis);
+    this.#order = orderWords(policy);
   }
 
   /** Records a snapshot, once. `head` is the customer's head afterwards, which must have a job. */
@@ -114,15 +130,42 @@ export class DeploymentStore {
     const id = deploymentId(snapshot);
     const [created, head] = (await this.#script(
       'discover-2',
-      [this.#keys.deployment(id), this.#keys.customer(customer)],
+      [this.keys.deployment(id), this.keys.customer(customer)],
       [
-        this.#keys.prefix,
+        this.keys.prefix,
         id,
         customer,
         timestamp,
         path,
         this.#clock.now(),
         error ? JSON.stringify({ ...error, at: this.#clock.now(), step: 'discovered' }) : '',
+        this.#order,
+      ],
+    )) as [number, string];
+    return { created: created === 1, head: head || undefined };
+  }
+
+  /** Makes a lost record again, unless it is there. `head` is the customer's head afterwards. */
+  async restore(lost: LostRecord): Promise<{ created: boolean; head: string | undefined }> {
+    const { customer, timestamp, path, state, detail } = lost;
+    const id = deploymentId(lost);
+    const fields = Object.fromEntries(
+      Object.entries(encodeFields(lost.fields)).filter(([, value]) => value !== false),
+    );
+    const [created, head] = (await this.#script(
+      'restore-2',
+      [this.keys.deployment(id), this.keys.customer(customer)],
+      [
+        this.keys.prefix,
+        id,
+        customer,
+        timestamp,
+        path,
+        this.#clock.now(),
+        state,
+        JSON.stringify(fields),
+        detail,
+        this.#order,
       ],
     )) as [number, string];
     return { created: created === 1, head: head || undefined };
@@ -133,8 +176,8 @@ export class DeploymentStore {
     const customer = id.slice(0, id.lastIndexOf('@'));
     const [kind, found] = (await this.#script(
       'claim-2',
-      [this.#keys.deployment(id), this.#keys.customer(customer)],
-      [this.#keys.prefix, id, run, holder, this.#clock.now(), epochFloor],
+      [this.keys.deployment(id), this.keys.customer(customer)],
+      [this.keys.prefix, id, run, holder, this.#clock.now(), epochFloor],
     )) as [string, string | number];
     if (kind !== 'claimed') {
       return { kind: kind as 'missing' | 'ended' | 'other-run' | 'not-head', found: String(found) };
@@ -156,9 +199,9 @@ export class DeploymentStore {
     const revive = change.to === 'discovered';
     const [kind, found, run] = (await this.#script(
       'transition-3',
-      [this.#keys.deployment(change.id), this.#keys.customer(customer), this.#keys.reservations],
+      [this.keys.deployment(change.id), this.keys.customer(customer), this.keys.reservations],
       [
-        this.#keys.prefix,
+        this.keys.prefix,
         change.id,
         JSON.stringify(change.from),
         change.run ?? '',
@@ -170,125 +213,44 @@ export class DeploymentStore {
         change.room ? JSON.stringify(change.room) : '',
         revive ? '1' : '',
         isEndState(change.to) ? '1' : '',
+        this.#order,
       ],
     )) as [string, string, string];
     if (kind === 'ok') return { kind, head: found || undefined, run: Number(run) };
     return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full', found };
   }
 
-  /** Writes progress and the like. @returns false when somebody else holds the deployment by now */
+  /**
+   * Writes progress and the like, also none at all to ask whether the deployment is still held.
+   * @returns false when somebody else holds it by now, or ended it
+   */
   async note(held: Pick<DeploymentRecord, 'id' | 'run' | 'epoch'>, fields: RecordFields): Promise<boolean> {
     const pairs = Object.entries(encodeFields(fields)).flatMap(([field, value]) =>
       value === false ? [] : [field, value],
     );
-    if (pairs.length === 0) return true;
-    return (
-      (await this.#script('note-1', [this.#keys.deployment(held.id)], [held.run, held.epoch, ...pairs])) === 1
-    );
-  }
-
-  /** The customer's newest epoch; 0 before the first claim. */
-  async currentEpoch(customer: string): Promise<number> {
-    return Number((await this.#redis.hget(this.#keys.customer(customer), 'epoch')) ?? 0);
+    const values = [held.run, held.epoch, JSON.stringify(HELD_STATES), ...pairs];
+    return (await this.#script('note-1', [this.keys.deployment(held.id)], values)) === 1;
   }
 
   /** A new epoch for somebody who changes the customer's alias or databases by hand. */
   async raiseEpoch(customer: string, epochFloor: number): Promise<number> {
-    return Number(await this.#script('raise-epoch-1', [this.#keys.customer(customer)], [epochFloor]));
+    return Number(await this.#script('raise-epoch-1', [this.keys.customer(customer)], [epochFloor]));
   }
 
   /** Chooses the head again and returns it. */
   async chooseHead(customer: string): Promise<string | undefined> {
     const head = await this.#script(
       'choose-head-1',
-      [this.#keys.customer(customer)],
-      [this.#keys.prefix, customer, this.#clock.now()],
+      [this.keys.customer(customer)],
+      [this.keys.prefix, customer, this.#clock.now(), this.#order],
     );
     return (head as string) || undefined;
   }
 
-  async get(id: string): Promise<DeploymentRecord | undefined> {
-    const fields = await this.#redis.hgetall(this.#keys.deployment(id));
-    return Object.keys(fields).length === 0 ? undefined : deploymentRecord.parse(fields);
-  }
-
-  async getMany(ids: readonly string[]): Promise<DeploymentRecord[]> {
-    const records: DeploymentRecord[] = [];
-    for (let start = 0; start < ids.length; start += PAGE) {
-      const pipeline = this.#redis.pipeline();
-      for (const id of ids.slice(start, start + PAGE)) pipeline.hgetall(this.#keys.deployment(id));
-      for (const [error, fields] of (await pipeline.exec()) ?? []) {
-        if (error) throw error;
-        if (Object.keys(fields as object).length > 0) records.push(deploymentRecord.parse(fields));
-      }
-    }
-    return records;
-  }
-
-  /** Which of these ids have a record. */
-  async known(ids: readonly string[]): Promise<Set<string>> {
-    const found = new Set<string>();
-    for (let start = 0; start < ids.length; start += PAGE) {
-      const page = ids.slice(start, start + PAGE);
-      const pipeline = this.#redis.pipeline();
-      for (const id of page) pipeline.exists(this.#keys.deployment(id));
-      const answers = (await pipeline.exec()) ?? [];
-      page.forEach((id, index) => {
-        if (answers[index]?.[1] === 1) found.add(id);
-      });
-    }
-    return found;
-  }
-
-  /** Deployments, the latest change first. */
-  async list(filter: ListFilter = {}): Promise<DeploymentRecord[]> {
-    const limit = filter.limit ?? 1000;
-    if (filter.customer !== undefined) {
-      const ids = await this.#redis.zrange(this.#keys.history(filter.customer), '0', '-1', 'REV');
-      const records = await this.getMany(ids);
-      return records.filter((record) => !filter.state || record.state === filter.state).slice(0, limit);
-    }
-    const states = filter.state ? [filter.state] : STATES;
-    const pipeline = this.#redis.pipeline();
-    for (const state of states) pipeline.zrange(this.#keys.state(state), '0', String(limit - 1), 'REV');
-    const ids = ((await pipeline.exec()) ?? []).flatMap(([, found]) => found as string[]);
-    const records = await this.getMany(ids);
-    return records.sort((a, b) => b.changedAt - a.changedAt).slice(0, limit);
-  }
-
-  /** How many deployments stand in each state. */
-  async counts(): Promise<Record<State, number>> {
-    const pipeline = this.#redis.pipeline();
-    for (const state of STATES) pipeline.zcard(this.#keys.state(state));
-    const answers = (await pipeline.exec()) ?? [];
-    return Object.fromEntries(
-      STATES.map((state, index) => [state, Number(answers[index]?.[1] ?? 0)]),
-    ) as Record<State, number>;
-  }
-
-  /** Ids of all deployments that must have a job. */
-  async heads(): Promise<string[]> {
-    return this.#inStates(HEAD_STATES);
-  }
-
-  async inState(state: State): Promise<string[]> {
-    return this.#inStates([state]);
-  }
-
-  async customers(): Promise<string[]> {
-    return this.#redis.zrange(this.#keys.customers, '0', '-1');
-  }
-
   /** Names this filling of Redis, making the name the first time: another one later means that Redis was emptied. */
   async incarnation(): Promise<string> {
-    await this.#redis.set(this.#keys.incarnation, randomUUID(), 'NX');
-    return (await this.#redis.get(this.#keys.incarnation)) ?? '';
-  }
-
-  /** Redis's clock in milliseconds, the one that reservations are compared by. */
-  async serverTime(): Promise<number> {
-    const [seconds, microseconds] = (await this.#redis.time()) as [number | string, number | string];
-    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    await this.redis.set(this.keys.incarnation, randomUUID(), 'NX');
+    return (await this.redis.get(this.keys.incarnation)) ?? '';
   }
 
   /** The audit stream, oldest first. @param limit entries at most, the newest @default 1000 */
@@ -296,8 +258,8 @@ export class DeploymentStore {
     filter: { customer?: string; deployment?: string; since?: number; limit?: number } = {},
   ): Promise<AuditEntry[]> {
     const limit = filter.limit ?? 1000;
-    const entries = await this.#redis.xrevrange(
-      this.#keys.audit,
+    const entries = await this.redis.xrevrange(
+      this.keys.audit,
       '+',
       filter.since ?? '-',
       'COUNT',
@@ -317,31 +279,25 @@ export class DeploymentStore {
     const detail = deployment === target ? action : `${action} ${target}`;
     const fields = { at: this.#clock.now(), deployment, from: '', to: '', run, holder: by, detail };
     const pairs = Object.entries(fields).flat().map(String);
-    await this.#redis.xadd(this.#keys.audit, 'MAXLEN', '~', AUDIT_LENGTH, '*', ...pairs);
+    await this.redis.xadd(this.keys.audit, 'MAXLEN', '~', AUDIT_LENGTH, '*', ...pairs);
   }
 
   /** Keeps what cannot be a deployment, until its path is looked at again without a complaint. */
   async setRefusals(root: string, refusals: readonly Refusal[]): Promise<void> {
-    const key = this.#keys.refusals(root);
-    const transaction = this.#redis.multi().del(key);
+    const key = this.keys.refusals(root);
+    const transaction = this.redis.multi().del(key);
     for (const refusal of refusals) transaction.hset(key, refusal.path, JSON.stringify(refusal.error));
-    await transaction.sadd(this.#keys.refusedRoots, root).exec();
+    await transaction.sadd(this.keys.refusedRoots, root).exec();
   }
 
   async refusals(): Promise<Refusal[]> {
     const found: Refusal[] = [];
-    for (const root of await this.#redis.smembers(this.#keys.refusedRoots)) {
-      const fields = await this.#redis.hgetall(this.#keys.refusals(root));
+    for (const root of await this.redis.smembers(this.keys.refusedRoots)) {
+      const fields = await this.redis.hgetall(this.keys.refusals(root));
       for (const [path, error] of Object.entries(fields))
         found.push({ path, error: JSON.parse(error) as ErrorRecord });
     }
     return found;
-  }
-
-  async #inStates(states: readonly State[]): Promise<string[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const state of states) pipeline.zrange(this.#keys.state(state), '0', '-1');
-    return ((await pipeline.exec()) ?? []).flatMap(([, ids]) => ids as string[]);
   }
 
   async #mustGet(id: string): Promise<DeploymentRecord> {

@@ -27,6 +27,8 @@ export interface Keys {
   readonly durations: string;
   /** Text that is made when the installation begins: another one means that Redis was emptied. */
   readonly incarnation: string;
+  /** Text: the content hash of a snapshot whose files have these sizes and times. */
+  contentHash(fingerprint: string): string;
   /** Set of the roots that have refusals. */
   readonly refusedRoots: string;
   /** Hash: path → error, for what below a root cannot be a deployment. */
@@ -51,6 +53,7 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,
+    contentHash: (fingerprint) => `${prefix}:content-hash:${fingerprint}`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,
   };

@@ -8,6 +8,7 @@ export const SCRIPTS = [
   'claim-2',
   'transition-3',
   'note-1',
+  'restore-2',
   'choose-head-1',
   'raise-epoch-1',
 ] as const;

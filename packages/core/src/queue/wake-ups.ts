@@ -69,6 +69,21 @@ export class WakeUps implements Service {
     this.#log.info({ deploymentId: record.id, run: record.run }, `enqueued ${record.id}, run ${record.run}`);
   }
 
+  /** Takes the job of a run away, unless a worker has it in hand: that one learns from the record. */
+  async remove(deployment: string, run: number): Promise<void> {
+    // Locked jobs cannot be removed; they end by themselves.
+    await this.queue.remove(jobId(deployment, run)).catch(() => 0);
+  }
+
+  /** Lets a delayed job run now, since what it waited for has come. */
+  async hasten(deployments: DeploymentStore, head: string | undefined): Promise<void> {
+    await this.ensureHead(deployments, head);
+    const record = head === undefined ? undefined : await deployments.get(head);
+    const job = record && (await this.queue.getJob(jobId(record.id, record.run)));
+    // A job that was promoted or picked up meanwhile needs no help.
+    if (await job?.isDelayed()) await job?.promote().catch(() => {});
+  }
+
   /** The same for a customer's head, as a transition names it. */
   async ensureHead(deployments: DeploymentStore, head: string | undefined): Promise<void> {
     const record = head === undefined ? undefined : await deployments.get(head);

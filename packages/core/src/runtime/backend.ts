@@ -1,7 +1,10 @@
 /** What every process shares: Redis with its queues, and the graph store, opened and closed as one. */
 
+import { resolve } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Settings } from '../config/settings.ts';
+import { AliasDesk } from '../cutover/alias-desk.ts';
+import { FencedChanges } from '../cutover/fenced-changes.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
 import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
@@ -9,6 +12,7 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Service, ServiceStack } from '../platform/service.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
+import { ContentHashes } from '../queue/content-hashes.ts';
 import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
@@ -16,6 +20,8 @@ import { WakeUps } from '../queue/wake-ups.ts';
 
 export interface Backend extends Service {
   readonly settings: Settings;
+  /** Absolute directories in which snapshots stand. */
+  readonly roots: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly keys: Keys;
@@ -24,6 +30,8 @@ export interface Backend extends Service {
   readonly wakeUps: WakeUps;
   readonly letters: DeadLetters;
   readonly store: GraphStore;
+  /** Content hashes of snapshots that were looked at lately. */
+  readonly hashes: ContentHashes;
   readonly operations: Operations;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
@@ -52,7 +60,10 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const connections: Redis[] = [redis];
   try {
     await checkRedis(redis, settings.redis.url);
-    const deployments = new DeploymentStore(redis, keys, clock);
+    const { policy, supersede_running: supersedeRunning } = settings.orchestrator;
+    const deployments = new DeploymentStore(redis, keys, clock, { order: policy, supersedeRunning });
+    const changes = new FencedChanges({ store, deployments, log });
+    const desk = new AliasDesk({ store, deployments, changes, clock, log });
     const wakeUps = new WakeUps({
       connection: redis,
       keys,
@@ -65,6 +76,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     await stack.start();
     return {
       settings,
+      roots: settings.orchestrator.data_path.map((root) => resolve(options.directory, root)),
       clock,
       log,
       keys,
@@ -73,7 +85,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       wakeUps,
       letters,
       store,
-      operations: new Operations({ deployments, letters, store, clock }),
+      hashes: new ContentHashes(redis, keys),
+      operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
         connections.push(connection);

@@ -1,4 +1,11 @@
-import { type Load, type LoadProgress, messageOf } from '@graphshift/core';
+import {
+  databaseName,
+  decideCutover,
+  GraphshiftError,
+  type Load,
+  type LoadProgress,
+  messageOf,
+} from '@graphshift/core';
 import type { HeldDeployment } from '../deployment.ts';
 
 /** Progress goes to the log at most this often… */
@@ -8,17 +15,17 @@ const REPORT_EVERY_MS = 500;
 
 /** Fills a database of the deployment's own, after dropping what an earlier holder left of it. */
 export async function load(held: HeldDeployment): Promise<void> {
-  const { backend, cutover, checkpoint } = held.context;
-  const { record, pickup } = held;
+  const { backend, cutover, retention, checkpoint } = held.context;
+  const { record } = held;
   if (record.state !== 'loading') await held.advance('loading');
   // The store learns of the new epoch before anything of an earlier holder is looked at: that one can build no more.
   await cutover.fenceOut(record);
-  await cutover.discardLeftovers(record);
+  await retention.discardLeftovers(record);
   const startedAt = backend.clock.now();
   const progress = reportProgress(held);
   const { customer, timestamp, run, epoch, path } = record;
   const request = { customer, timestamp, run, epoch, path };
-  const work = await backend.store.openLoad(request, { signal: pickup.signal, onProgress: progress.take });
+  const work = await backend.store.openLoad(request, { signal: held.signal, onProgress: progress.take });
   try {
     const certificate = await runPhases(work, held, checkpoint);
     await progress.end();
@@ -53,6 +60,7 @@ async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: s
   await held.say(`checked ${manifest.rows} rows in ${manifest.bytes} bytes of files`, {
     rows: manifest.rows,
   });
+  await refuseHeld(held, manifest.contentHash);
   await checkpoint('load.checked');
   await work.nodes();
   await checkpoint('load.nodes');
@@ -62,6 +70,17 @@ async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: s
   const certificate = await work.seal();
   await checkpoint('load.sealed');
   return certificate;
+}
+
+/** @throws SNAPSHOT_HELD before a row is stored, when a rollback left this content under whatever timestamp */
+async function refuseHeld(held: HeldDeployment, contentHash: string): Promise<void> {
+  const { customer, timestamp } = held.record;
+  const alias = await held.context.backend.store.alias(customer);
+  const decision = decideCutover(alias, { database: databaseName(held.record), timestamp, contentHash });
+  if (decision.kind !== 'held') return;
+  // Kept, so that a person who starts it over lifts the hold on this content.
+  await held.context.backend.deployments.note(held.record, { contentHash });
+  throw new GraphshiftError('SNAPSHOT_HELD', `${held.record.id}: ${decision.reason}`);
 }
 
 /** Spreads the loader's progress to log, job and record, each at its own pace. */

@@ -54,9 +54,12 @@ export class Aliases {
     }
   }
 
-  async list(): Promise<AliasInfo[]> {
+  /** @param only this customer's; default: all */
+  async list(only?: string): Promise<AliasInfo[]> {
     const aliases: AliasInfo[] = [];
-    for (const customer of (await names(this.#layout.area('aliases'))).sort()) {
+    const all =
+      only === undefined ? await names(this.#layout.area('aliases')) : [this.#layout.customer(only)];
+    for (const customer of all.sort()) {
       // One that is not whole is its customer's trouble: whoever works on that customer is refused, and nothing of it
       // is dropped, since without a target nothing counts as published.
       const alias = await this.read(customer).catch((error: unknown) => {

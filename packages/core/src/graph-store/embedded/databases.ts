@@ -10,8 +10,10 @@ import {
   CERTIFICATE_FILE,
   epochEntry,
   GRAPH_FILE,
+  isMarkFile,
   type Layout,
-  MARK_FILE,
+  markFile,
+  OLD_MARK_FILE,
   type ParsedName,
   parseEntry,
 } from './layout.ts';
@@ -25,10 +27,13 @@ export class Databases {
     this.#fence = fence;
   }
 
-  async list(): Promise<DatabaseInfo[]> {
+  /** @param customer only this one's; default: all, and what belongs to nobody */
+  async list(customer?: string): Promise<DatabaseInfo[]> {
     const databases: DatabaseInfo[] = [];
+    const owner = customer === undefined ? undefined : this.#layout.customer(customer);
     for (const name of (await names(this.#layout.area('databases'))).sort()) {
       const parsed = parseEntry(name);
+      if (owner !== undefined && parsed?.snapshot.customer !== owner) continue;
       if (!parsed) databases.push({ name, state: 'unknown' });
       else {
         const info = await unlessMissing(this.#judge(name, parsed));
@@ -50,7 +55,7 @@ export class Databases {
     const directory = this.#layout.database(name);
     await stat(directory);
     const base = { name, ...(parsed && { snapshot: parsed.snapshot }) };
-    const text = await unlessMissing(readFile(join(directory, MARK_FILE), 'utf8'));
+    const text = await readMark(directory);
     const mark = text === undefined ? undefined : parseMark(text);
     if (parsed?.build) return { ...base, state: 'building', ...(mark && { mark }) };
     if (text !== undefined) return mark ? { ...base, state: 'marked', mark } : { ...base, state: 'unknown' };
@@ -79,31 +84,50 @@ export class Databases {
     await mkdir(directory);
     const { customer, timestamp, run, epoch } = mark;
     const text = `${JSON.stringify({ customer, timestamp, run, epoch })}\n`;
-    await writeDurably(join(directory, MARK_FILE), text);
+    await writeDurably(join(directory, markFile(epoch)), text);
     await syncDirectory(this.#layout.area('databases'));
     return directory;
   }
 
   /**
-   * Gives a build its name.
+   * Gives a build its name. A newer holder of the deployment has dropped the build by then; a newer epoch of the customer
+   * alone, as after a rollback or a pin, does not cost the load.
    * @throws CONFLICT when the name is taken, FENCED when the build was dropped meanwhile
    */
   async publish(mark: LoadMark, build: string, database: string): Promise<void> {
     await syncDirectory(build);
-    await this.#fence.check(mark.customer, mark.epoch);
+    if ((await this.#rename(mark, build, database)) === 'taken') {
+      await this.#setAside(mark, database);
+      if ((await this.#rename(mark, build, database)) === 'taken')
+        throw new GraphshiftError('CONFLICT', `database ${database} is there already; drop it first`);
+    }
+    await syncDirectory(this.#layout.area('databases'));
+  }
+
+  async #rename(mark: LoadMark, build: string, database: string): Promise<'done' | 'taken'> {
     try {
       await rename(build, this.#layout.database(database));
+      return 'done';
     } catch (error) {
       const code = errorCode(error);
       if (code === 'ENOENT') throw fenced(mark.customer, mark.epoch);
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-      const { state } = await this.judge(database);
-      throw new GraphshiftError(
-        'CONFLICT',
-        `database ${database} is there already (${state}); drop it first`,
-      );
+      return 'taken';
     }
-    await syncDirectory(this.#layout.area('databases'));
+  }
+
+  /** What an earlier holder sealed after it was looked for, and nobody verified. @throws CONFLICT for anything else */
+  async #setAside(mark: LoadMark, database: string): Promise<void> {
+    const info = await this.judge(database);
+    if (info.state === 'marked' && info.mark && info.mark.epoch < mark.epoch) {
+      const trash = join(this.#layout.area('trash'), epochEntry(mark.epoch));
+      await unlessMissing(rename(this.#layout.database(database), trash));
+      return;
+    }
+    throw new GraphshiftError(
+      'CONFLICT',
+      `database ${database} is there already (${info.state}); drop it first`,
+    );
   }
 
   async unmark(name: string, epoch: number): Promise<void> {
@@ -113,9 +137,10 @@ export class Databases {
     if (info.state !== 'marked' || !info.mark)
       throw new GraphshiftError('CONFLICT', `database ${name} is ${info.state}: it has no mark to remove`);
     if (info.mark.epoch > epoch) throw fenced(customer, epoch, info.mark.epoch);
-    await this.#fence.check(customer, epoch);
     const directory = this.#layout.database(name);
-    await unlessMissing(unlink(join(directory, MARK_FILE)));
+    // By the name that was judged: whoever slept until a newer holder loaded the database again finds its own mark gone.
+    for (const file of [markFile(info.mark.epoch), OLD_MARK_FILE])
+      await unlessMissing(unlink(join(directory, file)));
     await syncDirectory(directory);
   }
 
@@ -125,12 +150,21 @@ export class Databases {
     for (const name of await names(this.#layout.area('databases'))) {
       const parsed = parseEntry(name);
       if (parsed?.snapshot.customer !== this.#layout.customer(customer)) continue;
-      const text = await unlessMissing(readFile(join(this.#layout.database(name), MARK_FILE), 'utf8'));
+      const text = await readMark(this.#layout.database(name));
       const mark = text === undefined ? undefined : parseMark(text);
       highest = Math.max(highest, mark?.epoch ?? 0, parsed.build?.epoch ?? 0);
     }
     return highest;
   }
+}
+
+/** The text of a database's mark, or undefined when it has none. */
+async function readMark(directory: string): Promise<string | undefined> {
+  for (const file of (await names(directory)).filter(isMarkFile)) {
+    const text = await unlessMissing(readFile(join(directory, file), 'utf8'));
+    if (text !== undefined) return text;
+  }
+  return undefined;
 }
 
 function parseMark(text: string): LoadMark | undefined {

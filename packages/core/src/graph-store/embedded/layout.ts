@@ -2,7 +2,7 @@
  * Where things lie below the store's directory. Every name is checked here before it becomes a path, so nothing
  * that a caller passes leads out of the directory.
  *
- *   databases/<database>/                       graph, types and certificate; LOADING.json until verified
+ *   databases/<database>/                       graph, types and certificate; LOADING.<epoch>.json until verified
  *   databases/<database>.r<run>.e<epoch>.building/
  *   aliases/<customer>                          link to ../cutovers/<customer>/<epoch>.<nonce>
  *   cutovers/<customer>/<epoch>.<nonce>/        the link `database` and properties.json
@@ -25,7 +25,8 @@ import {
 } from '../../snapshot/names.ts';
 
 export const GRAPH_FILE = 'graph.lbug';
-export const MARK_FILE = 'LOADING.json';
+/** The mark's name in stores of version 0.1.0, which a load under way at the upgrade may have left. */
+export const OLD_MARK_FILE = 'LOADING.json';
 export const CERTIFICATE_FILE = 'certificate.json';
 export const TYPES_FILE = 'types.json';
 export const PROPERTIES_FILE = 'properties.json';
@@ -60,6 +61,15 @@ export function epochEntry(epoch: number): string {
   if (!Number.isSafeInteger(epoch) || epoch < 0 || epoch >= 1e15)
     throw new GraphshiftError('INTERNAL', `${epoch} is no epoch: it is a whole number from 0 on`);
   return `${epoch}.${randomBytes(6).toString('hex')}`;
+}
+
+/** The load mark. Its name carries the epoch, so that a holder can remove no other mark than the one it means. */
+export function markFile(epoch: number): string {
+  return `LOADING.${epoch}.json`;
+}
+
+export function isMarkFile(name: string): boolean {
+  return name === OLD_MARK_FILE || /^LOADING\.\d{1,15}\.json$/.test(name);
 }
 
 export class Layout {

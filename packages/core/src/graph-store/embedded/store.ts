@@ -63,6 +63,8 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
 
   return {
     kind: 'embedded',
+    // A reader that has a file open keeps it, whatever becomes of its name.
+    drainMs: 0,
     start: async () => {
       await importLadybug();
       await startUsing(layout);
@@ -71,7 +73,10 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     },
     stop: () => queries.stop(),
     health: () => health(layout),
-    list: async () => ({ databases: await databases.list(), aliases: await aliases.list() }),
+    list: async ({ customer } = {}) => ({
+      databases: await databases.list(customer),
+      aliases: await aliases.list(customer),
+    }),
     alias: (customer) => aliases.read(customer),
     epochFloor: async (customer) =>
       Math.max(

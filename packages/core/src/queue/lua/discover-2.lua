@@ -4,12 +4,12 @@
   KEYS[1] the deployment's hash
   KEYS[2] the customer's hash
   ARGV[1] prefix   ARGV[2] id   ARGV[3] customer   ARGV[4] timestamp (s)   ARGV[5] path   ARGV[6] now (ms)
-  ARGV[7] error record as JSON for a snapshot that is dead on arrival, or ''
+  ARGV[7] error record as JSON for a snapshot that is dead on arrival, or ''   ARGV[8] order (see _head.lua)
   Output: { 1 if the record was made, else 0; the customer's head or '' }
 ]]
---- @include "_record"
+--- @include "_head"
 
-local prefix, id, customer, timestamp, path, now, failure = unpack(ARGV)
+local prefix, id, customer, timestamp, path, now, failure, order = unpack(ARGV)
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 0, redis.call('HGET', KEYS[2], 'head') or '' }
 end
@@ -29,4 +29,4 @@ elseif live and tonumber(timestamp) < tonumber(live) then
 else
   redis.call('ZADD', prefix .. ':backlog:' .. customer, timestamp, id)
 end
-return { 1, choose_head(prefix, customer, now) }
+return { 1, choose_head(prefix, customer, now, order) }

@@ -10,13 +10,14 @@
   ARGV[8] fields to set as a JSON object of strings; false removes   ARGV[9] detail for the audit
   ARGV[10] '' or JSON { database, existing: [names], max, listedAt (server ms) }: room that the new state needs
   ARGV[11] '1' when the deployment starts over (new run)   ARGV[12] '1' when the new state is an end state
+  ARGV[13] order (see _head.lua)
   Output: { 'ok', the customer's head or '', run } or { 'missing' | 'state' | 'run' | 'fenced' | 'full', what is there }
 ]]
---- @include "_record"
+--- @include "_head"
 
-local prefix, id, expected, run, epoch, to, now, fields, detail, room, revive, ends = unpack(ARGV)
-local state, current_run, current_epoch, customer, timestamp, database =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'run', 'epoch', 'customer', 'timestamp', 'database'))
+local prefix, id, expected, run, epoch, to, now, fields, detail, room, revive, ends, order = unpack(ARGV)
+local state, current_run, current_epoch, customer, timestamp =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'run', 'epoch', 'customer', 'timestamp'))
 if not state then return { 'missing', '' } end
 local known = false
 for _, from in ipairs(cjson.decode(expected)) do known = known or from == state end
@@ -42,19 +43,10 @@ if room ~= '' then
   end
   if not names[room.database] and count >= room.max then return { 'full', tostring(count) } end
   redis.call('HSET', KEYS[3], room.database, 'held')
-  database = room.database
 end
 
 for field, value in pairs(cjson.decode(fields)) do
   if value == false then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
-end
-if not BUSY[to] then
-  -- One server's clock for releases and listings: the workers' clocks may differ.
-  local time = redis.call('TIME')
-  if database and redis.call('HGET', KEYS[3], database) == 'held' then
-    redis.call('HSET', KEYS[3], database, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
-  end
-  redis.call('HSET', KEYS[1], 'holder', '')
 end
 if ends == '1' then redis.call('HSET', KEYS[1], 'endedAt', now) end
 if revive == '1' then
@@ -65,7 +57,8 @@ end
 if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end
 move(prefix, id, state, to, now, detail)
 if to == 'live' then
-  -- One record a customer is live: the one before it is replaced in the same breath.
+  -- One record a customer is live: the one before it is replaced in the same breath; what a rollback left has been
+  -- moved to rolled-back before.
   local before = redis.call('HGET', KEYS[2], 'live')
   if before and before ~= timestamp then
     local replaced = customer .. '@' .. before
@@ -75,4 +68,4 @@ if to == 'live' then
   end
   redis.call('HSET', KEYS[2], 'live', timestamp)
 end
-return { 'ok', choose_head(prefix, customer, now), current_run }
+return { 'ok', choose_head(prefix, customer, now, order), current_run }

@@ -1,0 +1,45 @@
+/**
+ * The alias is the truth about what is live, the records follow it: after a cutover or a rollback, after a crash
+ * between one of them and its records, and after Redis lost its last second.
+ */
+
+import type { AliasInfo } from '../graph-store/graph-store.ts';
+import { GraphshiftError } from '../platform/errors.ts';
+import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
+import { deploymentId } from '../snapshot/names.ts';
+
+/**
+ * Moves a customer's records to where its alias says. A record that a worker is about to lead to `live` is left to it.
+ * @returns the customer's head afterwards, which must have a job, where something was moved
+ */
+export async function alignRecords(
+  deployments: DeploymentStore,
+  alias: AliasInfo,
+): Promise<string | undefined> {
+  const { customer, database, properties } = alias;
+  const held = new Set(properties.holds?.map(({ timestamp }) => timestamp));
+  let head: string | undefined;
+  for (const record of await deployments.list({ customer, state: 'live' })) {
+    if (record.timestamp === properties.snapshot) continue;
+    const to = held.has(record.timestamp) ? 'rolled-back' : 'replaced';
+    const detail = to === 'replaced' ? `replaced by ${database}` : `rolled back to ${database}`;
+    head = headOf(
+      await deployments.transition({ id: record.id, from: ['live'], to, fields: { reason: detail }, detail }),
+    );
+  }
+  const id = deploymentId({ customer, timestamp: properties.snapshot });
+  if ((await deployments.get(id))?.state !== 'replaced') return head;
+  const detail = `the alias targets ${database}`;
+  const fields = { reason: undefined, error: undefined };
+  return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail })) ?? head;
+}
+
+function headOf(result: TransitionResult): string | undefined {
+  return result.kind === 'ok' ? result.head : undefined;
+}
+
+/** A holder whose transition is refused has been overtaken: it stops, whatever it was about to do. */
+export function refuseUnlessOk(result: TransitionResult, id: string): void {
+  if (result.kind === 'ok') return;
+  throw new GraphshiftError('FENCED', `${id} has been taken over (${result.kind}: ${result.found})`);
+}

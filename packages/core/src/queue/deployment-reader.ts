@@ -1,0 +1,115 @@
+/** What people and processes read of the deployments in Redis. Only `DeploymentStore` changes them. */
+
+import type { Redis } from 'ioredis';
+import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
+import { HEAD_STATES, STATES, type State } from '../deployment/states.ts';
+import type { Keys } from './keys.ts';
+
+export interface ListFilter {
+  readonly customer?: string;
+  readonly state?: State;
+  /** Newest changes first. @default 1000 */
+  readonly limit?: number;
+}
+
+/** Records fetched in one round trip. */
+const PAGE = 200;
+
+export class DeploymentReader {
+  protected readonly redis: Redis;
+  protected readonly keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.redis = redis;
+    this.keys = keys;
+  }
+
+  /** The customer's newest epoch; 0 before the first claim. */
+  async currentEpoch(customer: string): Promise<number> {
+    return Number((await this.redis.hget(this.keys.customer(customer), 'epoch')) ?? 0);
+  }
+
+  async get(id: string): Promise<DeploymentRecord | undefined> {
+    const fields = await this.redis.hgetall(this.keys.deployment(id));
+    return Object.keys(fields).length === 0 ? undefined : deploymentRecord.parse(fields);
+  }
+
+  async getMany(ids: readonly string[]): Promise<DeploymentRecord[]> {
+    const records: DeploymentRecord[] = [];
+    for (let start = 0; start < ids.length; start += PAGE) {
+      const pipeline = this.redis.pipeline();
+      for (const id of ids.slice(start, start + PAGE)) pipeline.hgetall(this.keys.deployment(id));
+      for (const [error, fields] of (await pipeline.exec()) ?? []) {
+        if (error) throw error;
+        if (Object.keys(fields as object).length > 0) records.push(deploymentRecord.parse(fields));
+      }
+    }
+    return records;
+  }
+
+  /** Which of these ids have a record. */
+  async known(ids: readonly string[]): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (let start = 0; start < ids.length; start += PAGE) {
+      const page = ids.slice(start, start + PAGE);
+      const pipeline = this.redis.pipeline();
+      for (const id of page) pipeline.exists(this.keys.deployment(id));
+      const answers = (await pipeline.exec()) ?? [];
+      page.forEach((id, index) => {
+        if (answers[index]?.[1] === 1) found.add(id);
+      });
+    }
+    return found;
+  }
+
+  /** Deployments, the latest change first. */
+  async list(filter: ListFilter = {}): Promise<DeploymentRecord[]> {
+    const limit = filter.limit ?? 1000;
+    if (filter.customer !== undefined) {
+      const ids = await this.redis.zrange(this.keys.history(filter.customer), '0', '-1', 'REV');
+      const records = await this.getMany(ids);
+      return records.filter((record) => !filter.state || record.state === filter.state).slice(0, limit);
+    }
+    const states = filter.state ? [filter.state] : STATES;
+    const pipeline = this.redis.pipeline();
+    for (const state of states) pipeline.zrange(this.keys.state(state), '0', String(limit - 1), 'REV');
+    const ids = ((await pipeline.exec()) ?? []).flatMap(([, found]) => found as string[]);
+    const records = await this.getMany(ids);
+    return records.sort((a, b) => b.changedAt - a.changedAt).slice(0, limit);
+  }
+
+  /** How many deployments stand in each state. */
+  async counts(): Promise<Record<State, number>> {
+    const pipeline = this.redis.pipeline();
+    for (const state of STATES) pipeline.zcard(this.keys.state(state));
+    const answers = (await pipeline.exec()) ?? [];
+    return Object.fromEntries(
+      STATES.map((state, index) => [state, Number(answers[index]?.[1] ?? 0)]),
+    ) as Record<State, number>;
+  }
+
+  /** Ids of all deployments that must have a job. */
+  async heads(): Promise<string[]> {
+    return this.#inStates(HEAD_STATES);
+  }
+
+  async inState(state: State): Promise<string[]> {
+    return this.#inStates([state]);
+  }
+
+  async customers(): Promise<string[]> {
+    return this.redis.zrange(this.keys.customers, '0', '-1');
+  }
+
+  /** Redis's clock in milliseconds, the one that reservations are compared by. */
+  async serverTime(): Promise<number> {
+    const [seconds, microseconds] = (await this.redis.time()) as [number | string, number | string];
+    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  }
+
+  async #inStates(states: readonly State[]): Promise<string[]> {
+    const pipeline = this.redis.pipeline();
+    for (const state of states) pipeline.zrange(this.keys.state(state), '0', '-1');
+    return ((await pipeline.exec()) ?? []).flatMap(([, ids]) => ids as string[]);
+  }
+}
