@@ -35,6 +35,7 @@ export { Gate, type GateReading } from './gate/gate.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
+  AliasChange,
   AliasInfo,
   AliasProperties,
   CertifiedCount,
