@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   type Backend,
-  Breaker,
   type Checkpoint,
   Cutover,
   DeadLetterDesk,
   DeploymentConsumer,
   Gate,
+  gateThresholds,
   type QueueTimes,
   type Service,
   ServiceStack,
@@ -40,18 +40,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     retention: orchestrator.retention,
     checkpoint,
   });
-  const breaker = new Breaker('graph administration');
-  const gate = new Gate({
-    store,
-    deployments,
-    breaker,
-    thresholds: {
-      maxDatabases: orchestrator.max_databases,
-      heapPercent: orchestrator.heap_threshold_percent,
-      pagecachePercent: orchestrator.pagecache_threshold_percent,
-      diskPercent: orchestrator.disk_threshold_percent,
-    },
-  });
+  const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
   const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const context: DeployContext = { backend, cutover, gate, holder, checkpoint };
   const consumer = new DeploymentConsumer({
@@ -77,5 +66,5 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     cutover,
     ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
   });
-  return new ServiceStack([{ start: async () => {}, stop: () => breaker.stop() }, desk, upkeep, consumer]);
+  return new ServiceStack([desk, upkeep, consumer]);
 }

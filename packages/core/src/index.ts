@@ -26,6 +26,9 @@ export {
   TRANSITIONS,
 } from './deployment/states.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
+export type { GateView, StoreReading } from './gate/reading.ts';
+export { StoreReadings } from './gate/readings.ts';
+export { gateThresholds } from './gate/thresholds.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
@@ -69,6 +72,7 @@ export {
   GraphshiftError,
   messageOf,
 } from './platform/errors.ts';
+export { failuresOf } from './platform/failures.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
@@ -85,6 +89,7 @@ export { type Keys, makeKeys } from './queue/keys.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
+export { checkRoots, checkStoreDirectory, snapshotRoots } from './runtime/paths.ts';
 export type { SnapshotColumn, SnapshotFile, SnapshotGroup, SnapshotManifest } from './snapshot/manifest.ts';
 export {
   aliasName,

@@ -56,15 +56,10 @@ export const ERRORS = {
     action: 'Check that the graph store runs and store.url is right.',
   },
   STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
-  STORE_BUSY: {
+  BREAKER_OPEN: {
     class: 'capacity',
     status: 503,
-    action: 'Wait: the gate opens by itself when the store has room.',
-  },
-  STORE_FULL: {
-    class: 'capacity',
-    status: 507,
-    action: 'Raise orchestrator.max_databases or drop databases nobody needs.',
+    action: 'Wait: it is asked again within a minute; mend what the message names if it stays.',
   },
   DISK_FULL: {
     class: 'capacity',

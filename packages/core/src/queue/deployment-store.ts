@@ -35,6 +35,8 @@ export interface RoomRequest {
   readonly max: number;
   /** Redis server time in ms just before the listing began. */
   readonly listedAt: number;
+  /** Loads that all processes together may run; unlimited when left out. */
+  readonly maxLoads?: number;
 }
 
 export interface Transition {
@@ -53,7 +55,7 @@ export interface Transition {
 
 export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
-  | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full'; readonly found: string };
+  | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy'; readonly found: string };
 
 export interface ListFilter {
   readonly customer?: string;
@@ -173,7 +175,7 @@ export class DeploymentStore {
       ],
     )) as [string, string, string];
     if (kind === 'ok') return { kind, head: found || undefined, run: Number(run) };
-    return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full', found };
+    return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy', found };
   }
 
   /** Writes progress and the like. @returns false when somebody else holds the deployment by now */
