@@ -13,7 +13,7 @@ export {
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
 export { type Checkpoint, Cutover, type PublishResult, refuseUnlessOk } from './cutover/cutover.ts';
 export type { Outcome } from './deployment/outcome.ts';
-export { type DeploymentRecord, secondsTaken } from './deployment/record.ts';
+export { type DeploymentRecord, deploymentError, secondsTaken } from './deployment/record.ts';
 export {
   ACTIVE_STATES,
   END_STATES,

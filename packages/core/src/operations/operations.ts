@@ -1,13 +1,29 @@
 /** What people ask and do, for the command line and the API alike. */
 
-import { type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
+import { type DeploymentError, type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
 import type { State } from '../deployment/states.ts';
 import type { AliasInfo, GraphStore } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
-import { ERRORS, GraphshiftError } from '../platform/errors.ts';
+import { ERRORS, type ErrorClass, type ErrorCode, GraphshiftError } from '../platform/errors.ts';
 import type { DeadLetters } from '../queue/dead-letters.ts';
 import type { AuditEntry, DeploymentStore, ListFilter, Refusal } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
+
+/** What went wrong last, and what to do about it. */
+export interface ErrorView {
+  readonly code: ErrorCode;
+  readonly class: ErrorClass;
+  readonly message: string;
+  readonly action: string;
+  readonly customer: string;
+  readonly timestamp: number;
+  /** State in which it happened. */
+  readonly step: State | null;
+  /** ISO 8601. */
+  readonly at: string | null;
+  /** Messages of the errors behind it, the nearest first. */
+  readonly cause: string | null;
+}
 
 /** A deployment as people see it. */
 export interface DeploymentView {
@@ -34,7 +50,7 @@ export interface DeploymentView {
   readonly dueAt: string | null;
   /** Why it waits, or ended as it did. */
   readonly reason: string | null;
-  readonly error: { readonly code: string; readonly message: string; readonly action: string } | null;
+  readonly error: ErrorView | null;
 }
 
 export interface DeploymentDetail extends DeploymentView {
@@ -158,11 +174,25 @@ export class Operations {
       changedAt: new Date(record.changedAt).toISOString(),
       dueAt: instant(record.dueAt),
       reason: record.reason ?? null,
-      error: record.error
-        ? { code: record.error.code, message: record.error.message, action: ERRORS[record.error.code].action }
-        : null,
+      error: record.error ? errorView(record, record.error) : null,
     };
   }
+}
+
+function errorView({ customer, timestamp }: DeploymentRecord, error: DeploymentError): ErrorView {
+  const { code, message, step = null, at, cause = null } = error;
+  const instant = at === undefined ? null : new Date(at).toISOString();
+  return {
+    code,
+    class: error.class,
+    message,
+    action: ERRORS[code].action,
+    customer,
+    timestamp,
+    step,
+    at: instant,
+    cause,
+  };
 }
 
 function aliasView(alias: AliasInfo, complete: readonly string[]): AliasView {

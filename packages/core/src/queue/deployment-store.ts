@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
+import { type DeploymentRecord, deploymentError, deploymentRecord } from '../deployment/record.ts';
 import { HEAD_STATES, isEndState, STATES, type State, TRANSITIONS } from '../deployment/states.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
@@ -124,7 +124,9 @@ export class DeploymentStore {
         timestamp,
         path,
         this.#clock.now(),
-        error ? JSON.stringify({ ...error, at: this.#clock.now(), step: 'discovered' }) : '',
+        error
+          ? JSON.stringify(deploymentError(error, { ...snapshot, state: 'discovered' }, this.#clock.now()))
+          : '',
       ],
     )) as [number, string];
     return { created: created === 1, head: head || undefined };
