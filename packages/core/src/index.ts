@@ -1,15 +1,14 @@
 /** The one door for the apps. */
 
+export { type ProfileFile, profileNames } from './config/profiles.ts';
 export {
   CONFIG_FILE,
-  describeSetting,
-  environmentName,
   type ReadSettings,
   readSettings,
   type SettingSource,
   sampleConfig,
-  settingPaths,
 } from './config/read-settings.ts';
+export { describeSetting, environmentName, settingPaths } from './config/setting-paths.ts';
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
 export { type Checkpoint, Cutover, type PublishResult, refuseUnlessOk } from './cutover/cutover.ts';
 export type { Outcome } from './deployment/outcome.ts';
@@ -72,7 +71,7 @@ export {
   GraphshiftError,
   messageOf,
 } from './platform/errors.ts';
-export { failuresOf } from './platform/failures.ts';
+export { failuresOf, throwIfAny } from './platform/failures.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
