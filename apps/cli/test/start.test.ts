@@ -79,7 +79,13 @@ describe('the start of a process', () => {
     await worker.line(/worker runs/);
     expect(line).toContain('orchestrator.retention 2');
     expect(line).toContain('redis.prefix graphshift, ');
-    for (const set of ['num_workers', 'orchestrator.scan_interval', 'shutdown_timeout', 'redis.url', 'data_path'])
+    for (const set of [
+      'num_workers',
+      'orchestrator.scan_interval',
+      'shutdown_timeout',
+      'redis.url',
+      'data_path',
+    ])
       expect(line).not.toContain(set);
     expect(worker.lines.join('\n')).toMatch(/profile production from .*config\/profiles\/production\.yaml/);
     expect(await worker.end()).toBe(0);
