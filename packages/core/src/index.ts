@@ -61,6 +61,7 @@ export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
 export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
+export { withDeadline } from './platform/deadline.ts';
 export {
   asGraphshiftError,
   assertNever,

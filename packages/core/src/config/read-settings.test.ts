@@ -119,6 +119,7 @@ describe('profiles', () => {
     expect(refused({ profile: 'prodution' })).toEqual([
       '--profile is "prodution", an unknown profile; did you mean production?',
     ]);
+    expect(refused({ profile: 'prod' })[0]).toMatch(/did you mean production\?$/);
     expect(refused({ environment: { GRAPHSHIFT_PROFILE: 'sprinting' } })).toEqual([
       'GRAPHSHIFT_PROFILE is "sprinting", an unknown profile; known are conservative, high-volume, production',
     ]);

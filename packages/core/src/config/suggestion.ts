@@ -5,7 +5,8 @@ const NEAR = 4;
 
 /** `; did you mean …?` where something close is known, else the list of what is. */
 export function suggestion(name: string, known: readonly string[]): string {
-  const nearest = near(name, known, NEAR);
+  const begun = name.length < 3 ? undefined : known.find((candidate) => candidate.startsWith(name));
+  const nearest = begun ?? near(name, known, NEAR);
   return nearest === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${nearest}?`;
 }
 

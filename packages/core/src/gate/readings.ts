@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { GraphStore, StoreListing } from '../graph-store/graph-store.ts';
 import type { Breaker } from '../platform/breaker.ts';
 import type { Clock } from '../platform/clock.ts';
+import { withDeadline } from '../platform/deadline.ts';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
 import type { Keys } from '../queue/keys.ts';
@@ -124,17 +125,10 @@ export class StoreReadings {
     const { clock } = this.#options;
     const open = this.#question;
     const question = open && clock.now() - open.openedAt <= ABANDON_MS ? open : this.#ask(askedAt);
-    const answered = new AbortController();
-    const late = clock.sleep(ANSWER_MS, answered.signal).then(() => {
+    return withDeadline(clock, ANSWER_MS, question.answer, () => {
       const seconds = Math.round((clock.now() - question.openedAt) / 1000);
-      throw new GraphshiftError('STORE_UNREACHABLE', `it has not answered for ${seconds} s`);
+      return new GraphshiftError('STORE_UNREACHABLE', `it has not answered for ${seconds} s`);
     });
-    try {
-      return await Promise.race([question.answer, late]);
-    } finally {
-      late.catch(() => {});
-      answered.abort();
-    }
   }
 
   #ask(listedAt: number): Question {
