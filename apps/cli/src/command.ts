@@ -20,6 +20,7 @@ export function makeCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option('--config <FILE>', 'configuration file (default: graphshift.config.yaml where there is one)')
+    .option('--profile <NAME>', 'production, high-volume, conservative, or a path to a file like one')
     .option('--redis <URL>', 'Redis (default: redis.url of the configuration)')
     .option('--store <URL>', 'graph store, such as embedded:DIR (default: store.url of the configuration)')
     .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')

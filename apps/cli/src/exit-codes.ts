@@ -1,4 +1,4 @@
-import { type ErrorCode, GraphshiftError } from '@graphshift/core';
+import { type ErrorCode, failuresOf, GraphshiftError } from '@graphshift/core';
 
 /** What the exit code of the command says; a contract. */
 export const EXIT = {
@@ -10,7 +10,12 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'USAGE', 'QUERY_REFUSED']);
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'USAGE',
+  'QUERY_REFUSED',
+  'ROOT_UNREADABLE',
+]);
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'REDIS_UNREACHABLE',
   'REDIS_UNFIT',
@@ -18,9 +23,11 @@ const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'STORE_UNFIT',
 ]);
 
+/** Of several failures at once, wrong use comes before what cannot be reached. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof GraphshiftError)) return EXIT.unhealthy;
-  if (WRONG_USE.has(error.code)) return EXIT.wrongUse;
-  if (UNREACHABLE.has(error.code)) return EXIT.unreachable;
+  const codes = failuresOf(error).map(({ code }) => code);
+  if (codes.some((code) => WRONG_USE.has(code))) return EXIT.wrongUse;
+  if (codes.some((code) => UNREACHABLE.has(code))) return EXIT.unreachable;
   return EXIT.unhealthy;
 }

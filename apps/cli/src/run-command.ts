@@ -1,4 +1,4 @@
-import { asGraphshiftError, GraphshiftError } from '@graphshift/core';
+import { asGraphshiftError, type ErrorCode, failuresOf, GraphshiftError } from '@graphshift/core';
 import { Command, CommanderError } from 'commander';
 import type { Registry } from './command.ts';
 import { addAliases } from './commands/aliases.ts';
@@ -59,11 +59,23 @@ function everyCommand(command: Command, visit: (command: Command) => void): void
   for (const child of command.commands) everyCommand(child, visit);
 }
 
+/** What is wrong and what to do about it; a configuration's message says both already. */
+function oneLine(code: ErrorCode, message: string, action: string): string {
+  if (code === 'INTERNAL' || code === 'CONFIG_INVALID') return message;
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${action}`;
+}
+
 function report(thrown: unknown, json: boolean): void {
   const error = asGraphshiftError(thrown);
-  const { code, message, action } = error;
-  if (json) process.stderr.write(`${toJson({ error: { code, message, action } })}\n`);
-  else process.stderr.write(`graphshift: ${message}\n${code === 'INTERNAL' ? '' : `  ${action}\n`}`);
+  const failures = failuresOf(error).map(({ code, message, action }) => ({ code, message, action }));
+  const [first] = failures;
+  if (json) {
+    const several = failures.length > 1 ? { failures } : {};
+    process.stderr.write(`${toJson({ error: { ...first, ...several } })}\n`);
+  } else {
+    for (const { code, message, action } of failures)
+      process.stderr.write(`graphshift: ${oneLine(code, message, action)}\n`);
+  }
   if (!(thrown instanceof GraphshiftError) && thrown instanceof Error)
     process.stderr.write(`${thrown.stack}\n`);
 }

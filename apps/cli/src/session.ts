@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type BackendOptions,
   createLogger,
   type GraphStore,
   type Logger,
@@ -8,11 +9,12 @@ import {
   type ReadSettings,
   readSettings,
 } from '@graphshift/core';
-import type { Output } from './output.ts';
+import { type Output, toJson } from './output.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
   readonly config?: string;
+  readonly profile?: string;
   readonly redis?: string;
   readonly store?: string;
   readonly json?: boolean;
@@ -48,6 +50,7 @@ export class Session {
       environment: surroundings.environment,
       directory: surroundings.directory,
       file: options.config,
+      profile: options.profile,
       flags: {
         'redis.url': options.redis,
         'store.url': options.store,
@@ -62,12 +65,31 @@ export class Session {
     });
   }
 
+  /** For the log of a long-lived process: what is likely not meant, and what was left at its default. */
+  announceSettings(): void {
+    const { sources, profile, notes, settings } = this.read;
+    for (const note of notes) this.log.warn(note);
+    if (profile) this.log.info(`profile ${profile.name} from ${profile.file}`);
+    const values = settings as unknown as Record<string, Record<string, unknown>>;
+    const left = [...sources].filter(([, source]) => source === 'default').map(([path]) => path);
+    const shown = left.map((path) => {
+      const [section = '', key = ''] = path.split('.');
+      const value = values[section]?.[key];
+      return `${path} ${value === undefined ? 'unset' : typeof value === 'string' ? value : toJson(value)}`;
+    });
+    this.log.info(`left at their default: ${shown.join(', ')}`);
+  }
+
   /** Opens Redis and the store for one piece of work, and closes them whatever comes of it. */
-  async withBackend<Result>(work: (backend: Backend) => Promise<Result>): Promise<Result> {
+  async withBackend<Result>(
+    work: (backend: Backend) => Promise<Result>,
+    needs: Pick<BackendOptions, 'readsSnapshots'> = {},
+  ): Promise<Result> {
     const backend = await openBackend({
       settings: this.read.settings,
       log: this.log,
       directory: this.surroundings.directory,
+      ...needs,
     });
     try {
       return await work(backend);

@@ -147,8 +147,8 @@ describe('wrong use', () => {
     const { code, lines } = await spawn(['config', 'check', '--config', file], {
       GRAPHSHIFT_ORCHESTRATOR_SETTLE_SECONDS: '',
     });
-    expect(lines.join('\n')).toMatch(/settle_seconds is null: must be a number/);
-    expect(lines.join('\n')).toMatch(/retention is true: must be a number/);
+    expect(lines.join('\n')).toMatch(/settle_seconds is null \(file\): must be a number/);
+    expect(lines.join('\n')).toMatch(/retention is true \(file\): must be a number/);
     expect(code).toBe(2);
   });
 
@@ -184,7 +184,7 @@ describe('wrong use', () => {
 
 describe('a closed gate', () => {
   it('ends up --once with the reason and exit 1', async () => {
-    for (const customer of ['one', 'two']) {
+    for (const customer of ['one', 'two', 'three']) {
       await simulateSnapshot(installation.data, {
         customer: `gate-${customer}`,
         timestamp: 1_700_000_000,
@@ -192,7 +192,7 @@ describe('a closed gate', () => {
       });
     }
     const { code, text } = await runFull(
-      { GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '1' },
+      { GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '2', GRAPHSHIFT_ORCHESTRATOR_RETENTION: '1' },
       'up',
       '--once',
       '--once-timeout',
@@ -205,7 +205,7 @@ describe('a closed gate', () => {
     const waiting = deployments.filter(({ state }) => state === 'waiting');
     expect(code).toBe(1);
     expect(waiting.length).toBeGreaterThan(0);
-    expect(waiting[0]?.error).toMatch(/at most 1 databases/);
+    expect(waiting[0]?.error).toMatch(/at most 2 databases/);
   });
 });
 

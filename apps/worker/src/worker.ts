@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   type Backend,
-  Breaker,
   type Checkpoint,
   Cutover,
   DeadLetterDesk,
   DeploymentConsumer,
   FencedChanges,
   Gate,
+  gateThresholds,
   type QueueTimes,
   Retention,
   type Service,
@@ -45,18 +45,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     keep: orchestrator.retention,
     drainMs: orchestrator.drain_seconds === undefined ? store.drainMs : orchestrator.drain_seconds * 1000,
   });
-  const breaker = new Breaker('graph administration');
-  const gate = new Gate({
-    store,
-    deployments,
-    breaker,
-    thresholds: {
-      maxDatabases: orchestrator.max_databases,
-      heapPercent: orchestrator.heap_threshold_percent,
-      pagecachePercent: orchestrator.pagecache_threshold_percent,
-      diskPercent: orchestrator.disk_threshold_percent,
-    },
-  });
+  const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
   const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const context: DeployContext = { backend, cutover, retention, gate, holder, checkpoint };
   const consumer = new DeploymentConsumer({
@@ -83,5 +72,5 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     roots: backend.roots,
     ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
   });
-  return new ServiceStack([{ start: async () => {}, stop: () => breaker.stop() }, desk, upkeep, consumer]);
+  return new ServiceStack([desk, upkeep, consumer]);
 }

@@ -1,15 +1,14 @@
 /** The one door for the apps. */
 
+export { type ProfileFile, profileNames } from './config/profiles.ts';
 export {
   CONFIG_FILE,
-  describeSetting,
-  environmentName,
   type ReadSettings,
   readSettings,
   type SettingSource,
   sampleConfig,
-  settingPaths,
 } from './config/read-settings.ts';
+export { describeSetting, environmentName, settingPaths } from './config/setting-paths.ts';
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
 export { AliasDesk, type Rollback, type RollbackRequest } from './cutover/alias-desk.ts';
 export { alignRecords, refuseUnlessOk } from './cutover/align-records.ts';
@@ -17,7 +16,7 @@ export { Cutover, type PublishResult } from './cutover/cutover.ts';
 export { type CutoverDecision, decideCutover } from './cutover/decide.ts';
 export { type Checkpoint, FencedChanges } from './cutover/fenced-changes.ts';
 export type { Outcome } from './deployment/outcome.ts';
-export { type DeploymentRecord, secondsTaken } from './deployment/record.ts';
+export { type DeploymentRecord, deploymentError, secondsTaken } from './deployment/record.ts';
 export {
   ACTIVE_STATES,
   CANCELLABLE_STATES,
@@ -32,6 +31,9 @@ export {
   TRANSITIONS,
 } from './deployment/states.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
+export type { GateView, StoreReading } from './gate/reading.ts';
+export { StoreReadings } from './gate/readings.ts';
+export { gateThresholds } from './gate/thresholds.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
@@ -66,6 +68,7 @@ export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
 export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
+export { withDeadline } from './platform/deadline.ts';
 export {
   asGraphshiftError,
   assertNever,
@@ -76,6 +79,7 @@ export {
   GraphshiftError,
   messageOf,
 } from './platform/errors.ts';
+export { failuresOf, throwIfAny } from './platform/failures.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
@@ -94,6 +98,7 @@ export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recover
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
+export { checkRoots, checkStoreDirectory, snapshotRoots } from './runtime/paths.ts';
 export type { SnapshotColumn, SnapshotFile, SnapshotGroup, SnapshotManifest } from './snapshot/manifest.ts';
 export {
   aliasName,

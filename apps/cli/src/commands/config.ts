@@ -1,29 +1,63 @@
 import {
+  checkRoots,
+  checkStoreDirectory,
   describeSetting,
   environmentName,
   SECRET_SETTINGS,
   sampleConfig,
   settingPaths,
+  throwIfAny,
 } from '@graphshift/core';
-import { act, makeCommand, type Registry } from '../command.ts';
+import { act, examples, makeCommand, type Registry } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { table, toJson } from '../output.ts';
 import { Session } from '../session.ts';
 
 export function addConfig(registry: Registry): void {
   const group = registry.program.command('config').description('the effective configuration');
-  const check = makeCommand('check', 'read the configuration, and say what is wrong with it');
-  act(check, registry, async (options, surroundings) => {
-    const session = new Session(surroundings, options);
-    const defaults = [...session.read.sources.values()].filter((source) => source === 'default').length;
-    const total = session.read.sources.size;
-    if (session.output.json) session.output.write(`${toJson({ ok: true, settings: total, defaults })}\n`);
-    else
-      session.output.write(
-        `the configuration is right: ${total} settings, ${defaults} of them at their default\n`,
-      );
+  addCheck(registry, group);
+  addPrint(registry, group);
+  const sample = makeCommand('sample', 'a configuration file with every key at its default');
+  act(sample, registry, async (options, surroundings) => {
+    const text = sampleConfig();
+    surroundings.write(options.json ? `${toJson({ yaml: text })}\n` : text);
     return EXIT.done;
   });
+  group.addCommand(sample);
+}
+
+function addCheck(registry: Registry, group: Registry['program']): void {
+  const check = makeCommand('check', 'read the configuration, look at its paths, and say all that is wrong')
+    .option('--services', 'reach Redis and the graph store too, as a process does when it starts')
+    .addHelpText('after', examples('config check', 'config check --profile production --services'));
+  act<{ services?: boolean }>(check, registry, async (options, surroundings) => {
+    const session = new Session(surroundings, options);
+    const { settings, sources, profile, notes } = session.read;
+    if (options.services) await session.withBackend(async () => {}, { readsSnapshots: true });
+    else {
+      const { directory } = surroundings;
+      throwIfAny([
+        ...(await checkRoots(settings, directory)),
+        ...(await checkStoreDirectory(settings, directory)),
+      ]);
+    }
+    const defaults = [...sources.values()].filter((source) => source === 'default').length;
+    const found = { settings: sources.size, defaults, profile: profile?.name ?? null, notes };
+    if (session.output.json) {
+      session.output.write(`${toJson({ ok: true, ...found })}\n`);
+      return EXIT.done;
+    }
+    for (const note of notes) session.output.write(`note: ${note}\n`);
+    const reached = options.services ? ', and Redis and the store answer' : '';
+    session.output.write(
+      `the configuration is right: ${sources.size} settings, ${defaults} of them at their default${reached}\n`,
+    );
+    return EXIT.done;
+  });
+  group.addCommand(check);
+}
+
+function addPrint(registry: Registry, group: Registry['program']): void {
   const print = makeCommand('print', 'every setting, its value and where it came from; secrets are masked');
   act(print, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options);
@@ -32,6 +66,8 @@ export function addConfig(registry: Registry): void {
       session.output.write(`${toJson(rows, 2)}\n`);
       return EXIT.done;
     }
+    const { profile } = session.read;
+    if (profile) session.output.write(`profile ${profile.name} from ${profile.file}\n`);
     session.output.write(
       table(rows, [
         { title: 'SETTING', value: (row) => row.setting },
@@ -46,13 +82,7 @@ export function addConfig(registry: Registry): void {
     );
     return EXIT.done;
   });
-  const sample = makeCommand('sample', 'a configuration file with every key at its default');
-  act(sample, registry, async (options, surroundings) => {
-    const text = sampleConfig();
-    surroundings.write(options.json ? `${toJson({ yaml: text })}\n` : text);
-    return EXIT.done;
-  });
-  group.addCommand(check).addCommand(print).addCommand(sample);
+  group.addCommand(print);
 }
 
 function settings(session: Session) {

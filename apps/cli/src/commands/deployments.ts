@@ -133,6 +133,14 @@ export function printOne(output: Output, view: DeploymentView): void {
     output.write(`${view.id}: run ${view.run} is ${view.state}${view.reason ? ` (${view.reason})` : ''}\n`);
 }
 
+function describeError(error: NonNullable<DeploymentView['error']>): string[] {
+  const where = `${error.class}, of ${error.customer} ${error.timestamp}, while ${error.step ?? 'unknown'}`;
+  const lines = [`${error.code}: ${error.message}`, error.action];
+  lines.push(`${where}, at ${shortTime(error.at) ?? 'an unknown time'} (UTC)`);
+  if (error.cause !== null) lines.push(`caused by: ${error.cause}`);
+  return lines;
+}
+
 type Detail = Awaited<ReturnType<import('@graphshift/core').Operations['deployment']>>;
 
 function showDetail(detail: Detail): string {
@@ -140,7 +148,7 @@ function showDetail(detail: Detail): string {
   const rows = Object.entries(fields).filter(([, value]) => value !== null);
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
-  if (error) lines.push('', `${error.code}: ${error.message}`, error.action);
+  if (error) lines.push('', ...describeError(error));
   if (stack) lines.push(stack);
   const history = table(audit, [
     { title: 'WHEN (UTC)', value: (entry) => shortTime(entry.at) },

@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import { type Backend, openBackend, type Service, ServiceStack } from '@graphshift/core';
+import { type Backend, openBackend, type Service, ServiceStack, snapshotRoots } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
@@ -45,8 +44,7 @@ export function addProcesses(registry: Registry): void {
 
 /** The roots of the settings; a relative one is taken from the directory of the call. */
 export function makeProducer(backend: Backend, directory: string): Producer {
-  const roots = backend.settings.orchestrator.data_path.map((root) => resolve(directory, root));
-  return new Producer({ backend, roots });
+  return new Producer({ backend, roots: snapshotRoots(backend.settings, directory) });
 }
 
 async function runProcess(
@@ -54,10 +52,12 @@ async function runProcess(
   kind: string,
   make: (backend: Backend) => Promise<Service>,
 ): Promise<number> {
+  session.announceSettings();
   const backend = await openBackend({
     settings: session.read.settings,
     log: session.log.child({ kind }),
     directory: session.surroundings.directory,
+    readsSnapshots: kind !== 'dashboard',
   });
   const stack = await stackOn(backend, async () => [await make(backend)]);
   await stack.start();

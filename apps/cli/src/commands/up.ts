@@ -41,10 +41,12 @@ export function addUp(registry: Registry): void {
   act<UpOptions>(up, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options, flagsOf(options), false);
     const timeoutMs = checkWhole('--once-timeout', options.onceTimeout) * 1000;
+    session.announceSettings();
     const backend = await openBackend({
       settings: session.read.settings,
       log: session.log,
       directory: surroundings.directory,
+      readsSnapshots: true,
     });
     const producer = makeProducer(backend, surroundings.directory);
     // The producer first: a root that cannot be read is told before anything is announced.

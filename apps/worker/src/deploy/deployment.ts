@@ -67,7 +67,7 @@ export class HeldDeployment {
    * Moves on to another state under this holder's run and epoch.
    * @throws FENCED when somebody else holds the deployment by now
    */
-  async advance(to: State, fields: Fields = {}, room?: TransitionRoom): Promise<'ok' | 'full'> {
+  async advance(to: State, fields: Fields = {}, room?: TransitionRoom): Promise<'ok' | 'full' | 'busy'> {
     const result = await this.context.backend.deployments.transition({
       id: this.record.id,
       from: [this.record.state],
@@ -77,7 +77,7 @@ export class HeldDeployment {
       fields,
       ...(room && { room }),
     });
-    if (result.kind === 'full') return 'full';
+    if (result.kind === 'full' || result.kind === 'busy') return result.kind;
     refuseUnlessOk(result, this.record.id);
     this.record = { ...this.record, ...fields, state: to } as DeploymentRecord;
     await this.context.checkpoint(to);

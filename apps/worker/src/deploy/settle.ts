@@ -2,6 +2,7 @@ import {
   asGraphshiftError,
   backoffMs,
   databaseName,
+  deploymentError,
   GraphshiftError,
   isActiveState,
   isEndState,
@@ -119,7 +120,7 @@ async function retry(held: HeldDeployment, error: GraphshiftError, attempts: num
   const step = held.record.state;
   await held.advance('retrying', {
     attempts,
-    error: { ...error.toRecord(), step, at: clock.now() },
+    error: deploymentError(error.toRecord(), held.record, clock.now()),
     reason: error.message,
     dueAt: clock.now() + delayMs,
   });
@@ -136,7 +137,7 @@ async function die(held: HeldDeployment, error: GraphshiftError, attempts: numbe
   const step = held.record.state;
   await held.advance('dead', {
     attempts,
-    error: { ...error.toRecord(), step, at: clock.now() },
+    error: deploymentError(error.toRecord(), held.record, clock.now()),
     reason: error.message,
   });
   await held.context.checkpoint('dead');

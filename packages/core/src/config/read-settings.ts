@@ -1,19 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { closest, distance } from 'fastest-levenshtein';
-import { parse, YAMLParseError } from 'yaml';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { z } from 'zod';
-import { GraphshiftError, messageOf } from '../platform/errors.ts';
-import { SECRET_SETTINGS, SECTIONS, type SectionName, type Settings, settingsSchema } from './settings.ts';
+import { GraphshiftError } from '../platform/errors.ts';
+import { findProfile, type ProfileFile } from './profiles.ts';
+import { relationNotes, relationProblems } from './relations.ts';
+import { describeSetting, environmentName, settingPaths } from './setting-paths.ts';
+import { SECRET_SETTINGS, SECTIONS, type Settings, settingsSchema } from './settings.ts';
+import { PROFILE_KEY, readSettingsFile, type SettingsFile } from './settings-file.ts';
+import { near } from './suggestion.ts';
 
 export const CONFIG_FILE = 'graphshift.config.yaml';
+export const PROFILE_VARIABLE = 'GRAPHSHIFT_PROFILE';
 
-/** Where a value came from. */
-export type SettingSource = 'flag' | 'environment' | 'file' | 'default';
+/** Where a value came from, the strongest first. */
+export type SettingSource = 'flag' | 'environment' | 'file' | 'profile' | 'default';
 
 export interface ReadSettings {
   readonly settings: Settings;
   /** By path, such as `orchestrator.scan_interval`. */
   readonly sources: ReadonlyMap<string, SettingSource>;
+  readonly profile: ProfileFile | undefined;
+  /** One line each, about what is allowed but most likely not meant. */
+  readonly notes: readonly string[];
 }
 
 export interface SettingsInput {
@@ -22,143 +30,135 @@ export interface SettingsInput {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A file that must exist; without it `graphshift.config.yaml` in `directory` is read where there is one. */
   readonly file?: string | undefined;
+  /** Name of a profile or path to one, from a flag: stronger than GRAPHSHIFT_PROFILE, which is stronger than the file. */
+  readonly profile?: string | undefined;
   readonly directory: string;
 }
 
-/** Short names that people expect, beside `GRAPHSHIFT_<SECTION>_<KEY>`. */
-const SHORT_NAMES: Readonly<Record<string, string>> = {
-  'redis.url': 'REDIS_URL',
-  'store.url': 'GRAPHSHIFT_STORE',
-  'orchestrator.data_path': 'GRAPHSHIFT_DATA',
-  'health.port': 'HEALTH_PORT',
-};
-
-export function environmentName(path: string): string {
-  return SHORT_NAMES[path] ?? `GRAPHSHIFT_${path.replace('.', '_').toUpperCase()}`;
-}
-
-/** All paths of settings, in the order of the schema. */
-export function settingPaths(): string[] {
-  return Object.entries(SECTIONS).flatMap(([section, schema]) =>
-    Object.keys(schema.shape).map((key) => `${section}.${key}`),
-  );
+/** Values that came together so far, and what is wrong with them. */
+interface Gathered {
+  readonly values: Record<string, Record<string, unknown>>;
+  readonly sources: Map<string, SettingSource>;
+  readonly problems: string[];
 }
 
 /**
  * The effective settings, frozen.
- * @throws CONFIG_INVALID with one line a complaint: which key, what it was, what it may be
+ * @throws CONFIG_INVALID with one line for each thing that is wrong: which key, what it was, what it may be
  */
 export function readSettings(input: SettingsInput): ReadSettings {
-  const raw: Record<string, Record<string, unknown>> = {};
-  const sources = new Map<string, SettingSource>();
-  const set = (path: string, value: unknown, source: SettingSource) => {
-    const [section = '', key = ''] = path.split('.');
-    raw[section] = { ...raw[section], [key]: value };
-    sources.set(path, source);
-  };
-  for (const path of settingPaths()) sources.set(path, 'default');
-  for (const [path, value] of fileValues(input)) set(path, value, 'file');
-  for (const path of settingPaths()) {
-    const value = input.environment[environmentName(path)];
-    if (value !== undefined && value !== '') set(path, value, 'environment');
-  }
-  for (const [path, value] of Object.entries(input.flags ?? {}))
-    if (value !== undefined) set(path, value, 'flag');
-  const result = settingsSchema.safeParse(raw);
-  if (!result.success) {
-    const lines = result.error.issues.map((issue) => describeIssue(issue, raw, sources));
-    throw new GraphshiftError('CONFIG_INVALID', lines.join('\n  '));
-  }
-  return { settings: Object.freeze(result.data), sources };
-}
-
-function fileValues(input: SettingsInput): [string, unknown][] {
-  const file = input.file ?? `${input.directory}/${CONFIG_FILE}`;
-  if (!existsSync(file)) {
-    if (input.file === undefined) return [];
-    throw new GraphshiftError('CONFIG_INVALID', `the configuration file ${file} does not exist`);
-  }
-  return Object.entries(parseYaml(file)).flatMap(([section, content]) =>
-    sectionValues(file, section, content),
+  const sources = new Map<string, SettingSource>(settingPaths().map((path) => [path, 'default']));
+  const gathered: Gathered = { values: {}, sources, problems: [] };
+  const file = configurationFile(input);
+  const profile = chosenProfile(input, file, gathered);
+  if (profile) gather(gathered, profileValues(profile, gathered), 'profile');
+  gathered.problems.push(...(file?.problems ?? []));
+  gather(gathered, file?.values ?? [], 'file');
+  const variables = settingPaths().map((path) => [path, input.environment[environmentName(path)]] as const);
+  gather(
+    gathered,
+    variables.filter(([, value]) => value !== undefined && value !== ''),
+    'environment',
   );
+  const flags = Object.entries(input.flags ?? {});
+  gather(
+    gathered,
+    flags.filter(([, value]) => value !== undefined),
+    'flag',
+  );
+  const settings = check(gathered);
+  const notes = [...relationNotes(settings), ...strangeVariables(input.environment)];
+  return { settings: Object.freeze(settings), sources, profile, notes };
 }
 
-function sectionValues(file: string, section: string, content: unknown): [string, unknown][] {
-  if (!(section in SECTIONS)) {
-    const known = Object.keys(SECTIONS);
-    throw new GraphshiftError(
-      'CONFIG_INVALID',
-      `${file}: unknown section ${section}${suggestion(section, known)}`,
-    );
+function gather(
+  { values, sources }: Gathered,
+  entries: readonly (readonly [path: string, value: unknown])[],
+  source: SettingSource,
+): void {
+  for (const [path, value] of entries) {
+    const [section = '', key = ''] = path.split('.');
+    values[section] = { ...values[section], [key]: value };
+    sources.set(path, source);
   }
-  if (content === null) return [];
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    const found = JSON.stringify(content);
-    throw new GraphshiftError('CONFIG_INVALID', `${file}: section ${section} is ${found}; it must hold keys`);
-  }
-  const known = Object.keys(SECTIONS[section as SectionName].shape);
-  return Object.entries(content as Record<string, unknown>).map(([key, value]) => {
-    if (known.includes(key)) return [`${section}.${key}`, value];
-    throw new GraphshiftError(
-      'CONFIG_INVALID',
-      `${file}: unknown key ${section}.${key}${suggestion(key, known)}`,
-    );
+}
+
+/** @throws CONFIG_INVALID */
+function check({ values, sources, problems }: Gathered): Settings {
+  const result = settingsSchema.safeParse(values);
+  if (result.success) problems.push(...relationProblems(result.data));
+  else problems.push(...result.error.issues.map((issue) => describeIssue(issue, values, sources)));
+  if (result.success && problems.length === 0) return result.data;
+  throw new GraphshiftError('CONFIG_INVALID', problems.join('\n  '));
+}
+
+function configurationFile({ file, directory }: SettingsInput): SettingsFile | undefined {
+  if (file !== undefined) return readSettingsFile(file);
+  const usual = join(directory, CONFIG_FILE);
+  return existsSync(usual) ? readSettingsFile(usual) : undefined;
+}
+
+function chosenProfile(
+  { profile, environment, directory }: SettingsInput,
+  file: SettingsFile | undefined,
+  { problems }: Gathered,
+): ProfileFile | undefined {
+  const choices: readonly (readonly [string, unknown])[] = [
+    ['--profile', profile],
+    [PROFILE_VARIABLE, environment[PROFILE_VARIABLE] || undefined],
+    [`the key ${PROFILE_KEY} of the configuration file`, file?.profile],
+  ];
+  const choice = choices.find(([, name]) => name !== undefined);
+  if (!choice) return undefined;
+  const found = findProfile(choice[1], directory);
+  if (typeof found !== 'string') return found;
+  problems.push(`${choice[0]} ${found}`);
+  return undefined;
+}
+
+function profileValues(profile: ProfileFile, { problems }: Gathered): SettingsFile['values'] {
+  const read = readSettingsFile(profile.file);
+  problems.push(...read.problems);
+  if (read.profile !== undefined)
+    problems.push(`${profile.file}: a profile cannot name another one; remove the key ${PROFILE_KEY}`);
+  return read.values;
+}
+
+/**
+ * Variables that look like ours, but set nothing. They are no error: a cluster may set some by itself, such as
+ * GRAPHSHIFT_REDIS_SERVICE_HOST for a service of that name.
+ */
+function strangeVariables(environment: SettingsInput['environment']): string[] {
+  const known = [...settingPaths().map(environmentName), PROFILE_VARIABLE];
+  return Object.keys(environment).flatMap((name) => {
+    const rest = /^GRAPHSHIFT(_.+)$/.exec(name)?.[1];
+    if (rest === undefined || known.includes(name)) return [];
+    const meant = known.find((candidate) => candidate.endsWith(rest)) ?? near(name, known, 3);
+    return meant === undefined ? [] : [`environment variable ${name} sets nothing; did you mean ${meant}?`];
   });
-}
-
-function parseYaml(file: string): Record<string, unknown> {
-  try {
-    const document: unknown = parse(readFileSync(file, 'utf8')) ?? {};
-    if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-      throw new GraphshiftError(
-        'CONFIG_INVALID',
-        `${file}: it must hold sections: ${Object.keys(SECTIONS).join(', ')}`,
-      );
-    }
-    return document as Record<string, unknown>;
-  } catch (cause) {
-    if (cause instanceof GraphshiftError) throw cause;
-    const where = cause instanceof YAMLParseError && cause.linePos ? ` line ${cause.linePos[0].line}` : '';
-    const reason = messageOf(cause).split('\n')[0];
-    throw new GraphshiftError('CONFIG_INVALID', `${file}${where}: ${reason}`, { cause });
-  }
-}
-
-/** ` (did you mean …?)` where something close is known, else the list of what is. */
-function suggestion(name: string, known: readonly string[]): string {
-  const nearest = closest(name, [...known]);
-  return distance(name, nearest) <= 4 ? `; did you mean ${nearest}?` : `; known are ${known.join(', ')}`;
 }
 
 function describeIssue(
   issue: z.core.$ZodIssue,
-  raw: Record<string, Record<string, unknown>>,
+  values: Gathered['values'],
   sources: ReadonlyMap<string, SettingSource>,
 ): string {
   const path = issue.path.slice(0, 2).join('.');
   const [section = '', key = ''] = path.split('.');
-  const value = SECRET_SETTINGS.has(path) ? '[secret]' : JSON.stringify(raw[section]?.[key]);
+  const value = SECRET_SETTINGS.has(path) ? '[secret]' : JSON.stringify(values[section]?.[key]);
   const source = sources.get(path);
-  const where =
-    source === 'environment'
-      ? ` (environment variable ${environmentName(path)})`
-      : source === 'flag'
-        ? ' (flag)'
-        : '';
-  return `${path} is ${value}${where}: ${issue.message} (${describeSetting(path)})`;
-}
-
-/** The sentence that describes a setting, from its schema. */
-export function describeSetting(path: string): string {
-  const [section = '', key = ''] = path.split('.');
-  const shape = SECTIONS[section as SectionName]?.shape as Record<string, z.ZodType> | undefined;
-  return shape?.[key]?.description ?? path;
+  const where = source === 'environment' ? `environment variable ${environmentName(path)}` : source;
+  return `${path} is ${value} (${where}): ${issue.message} (${describeSetting(path)})`;
 }
 
 /** A commented sample file with every key at its default. */
 export function sampleConfig(): string {
   const defaults = settingsSchema.parse({}) as unknown as Record<string, Record<string, unknown>>;
-  const lines = ['# Graphshift: every key at its default. Environment variables win over this file.'];
+  const lines = [
+    '# Graphshift: every key at its default. Flags and environment variables win over this file, this file over the',
+    '# profile that it names.',
+    `# ${PROFILE_KEY}: production`,
+  ];
   for (const section of Object.keys(SECTIONS)) {
     lines.push('', `${section}:`);
     for (const path of settingPaths().filter((candidate) => candidate.startsWith(`${section}.`))) {

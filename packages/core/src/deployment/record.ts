@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERRORS, type ErrorCode } from '../platform/errors.ts';
+import { ERRORS, type ErrorCode, type ErrorRecord } from '../platform/errors.ts';
 import { STATES } from './states.ts';
 
 /** One deployment as Redis holds it: the truth that every job only wakes a worker up to read. */
@@ -10,7 +10,11 @@ const errorRecord = z.object({
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),
   stack: z.string().optional(),
+  /** Messages of the errors behind it, the nearest first. */
   cause: z.string().optional(),
+  /** Of the deployment, so that the error tells all by itself wherever it is shown. */
+  customer: z.string().optional(),
+  timestamp: z.number().optional(),
   /** State in which it happened. */
   step: z.enum(STATES).optional(),
   /** Milliseconds since 1970. */
@@ -65,6 +69,15 @@ export const deploymentRecord = z.object({
 
 export type DeploymentRecord = z.infer<typeof deploymentRecord>;
 export type DeploymentError = z.infer<typeof errorRecord>;
+
+/** An error as a deployment's record keeps it. @param at milliseconds since 1970 */
+export function deploymentError(
+  error: ErrorRecord,
+  { customer, timestamp, state }: Pick<DeploymentRecord, 'customer' | 'timestamp' | 'state'>,
+  at: number,
+): DeploymentError {
+  return { ...error, customer, timestamp, step: state, at };
+}
 
 /** Seconds from the first claim to the end, or to now while it runs; undefined before the first claim. */
 export function secondsTaken(record: DeploymentRecord, now: number): number | undefined {

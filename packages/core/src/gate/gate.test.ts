@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoreHealth } from '../graph-store/graph-store.ts';
-import { closedReason, type GateThresholds } from './gate.ts';
+import { closedReason, type GateThresholds } from './thresholds.ts';
 
 const THRESHOLDS: GateThresholds = {
   maxDatabases: 50,
@@ -13,9 +13,13 @@ const WELL: StoreHealth = { reachable: true, writable: true, percent: {} };
 
 describe('closedReason', () => {
   it.each([
-    [{ ...WELL, reachable: false, problem: 'refused' }, 'the store cannot be reached: refused'],
+    [{ ...WELL, reachable: false, problem: 'refused' }, 'the store does not answer: refused'],
     [{ ...WELL, writable: false }, 'the store cannot be written: it is read-only'],
     [{ ...WELL, percent: { heap: 85 } }, "heap is at 85.0 % of the store's limit; the gate closes at 85 %"],
+    [
+      { ...WELL, percent: { heap: 91 }, meaning: { heap: "one loader's memory" } },
+      "heap is at 91.0 % of one loader's memory; the gate closes at 85 %",
+    ],
     [
       { ...WELL, percent: { pagecache: 99.5 } },
       "page cache is at 99.5 % of the store's limit; the gate closes at 90 %",

@@ -1,78 +1,59 @@
 /** The health check of the graph store that every load passes first. It fails closed. */
 
-import type { GraphStore, StoreHealth, StoreListing } from '../graph-store/graph-store.ts';
-import type { Breaker } from '../platform/breaker.ts';
-import { messageOf } from '../platform/errors.ts';
-import type { DeploymentStore } from '../queue/deployment-store.ts';
-
-export interface GateThresholds {
-  readonly maxDatabases: number;
-  /** Percent of the limit at which the gate closes. */
-  readonly heapPercent: number;
-  readonly pagecachePercent: number;
-  readonly diskPercent: number;
-}
+import type { StoreHealth } from '../graph-store/graph-store.ts';
+import type { Logger } from '../platform/log.ts';
+import type { StoreReadings } from './readings.ts';
+import { closedReason, type GateThresholds, MEASURES } from './thresholds.ts';
 
 export type GateReading =
   | {
       readonly open: true;
       readonly health: StoreHealth;
+      /** Names of the databases; builds are left out. */
       readonly existing: readonly string[];
       /** Redis server time in ms just before the listing began. */
       readonly listedAt: number;
     }
-  | { readonly open: false; readonly reason: string; readonly health?: StoreHealth };
+  | { readonly open: false; readonly reason: string; readonly health: StoreHealth };
 
 export interface GateOptions {
-  readonly store: GraphStore;
-  readonly deployments: DeploymentStore;
+  readonly readings: StoreReadings;
   readonly thresholds: GateThresholds;
-  /** Around the store's administration. */
-  readonly breaker: Breaker;
+  readonly log: Logger;
 }
 
 export class Gate {
   readonly #options: GateOptions;
+  /** Measures that were said not to be there. */
+  readonly #missing = new Set<string>();
 
   constructor(options: GateOptions) {
     this.#options = options;
   }
 
-  /** Never throws: whatever keeps the store from answering closes the gate. */
-  async read(): Promise<GateReading> {
-    const { store, deployments, thresholds, breaker } = this.#options;
-    let health: StoreHealth;
-    let listing: StoreListing;
-    const listedAt = await deployments.serverTime();
-    try {
-      health = await breaker.run(() => store.health());
-      const closed = closedReason(health, thresholds);
-      if (closed !== undefined) return { open: false, reason: closed, health };
-      listing = await breaker.run(() => store.list());
-    } catch (error) {
-      return { open: false, reason: `the store does not answer: ${messageOf(error)}` };
-    }
+  /**
+   * Whatever keeps the store from answering closes the gate.
+   * @param needs `newerThan`: Redis server time in ms after which the listing must have begun
+   * @throws when Redis does not answer
+   */
+  async read(needs: { readonly newerThan?: number } = {}): Promise<GateReading> {
+    const { readings, thresholds } = this.#options;
+    const { health, listing, listedAt } = await readings.read(needs);
+    const reason = closedReason(health, thresholds);
+    if (reason !== undefined) return { open: false, reason, health };
+    if (!listing) return { open: false, reason: 'the store does not say what it holds', health };
+    this.#nameMissing(health);
     // A build stands for the database that it becomes, which has the reservation.
-    const existing = listing.databases
-      .filter((database) => database.state !== 'building')
-      .map((database) => database.name);
+    const existing = listing.databases.filter(({ state }) => state !== 'building').map(({ name }) => name);
     return { open: true, health, existing, listedAt };
   }
-}
 
-/** Why this health closes the gate, or undefined when it does not. */
-export function closedReason(health: StoreHealth, thresholds: GateThresholds): string | undefined {
-  if (!health.reachable) return `the store cannot be reached: ${health.problem ?? 'no answer'}`;
-  if (!health.writable) return `the store cannot be written: ${health.problem ?? 'it is read-only'}`;
-  const measures = [
-    ['heap', health.percent.heap, thresholds.heapPercent],
-    ['page cache', health.percent.pagecache, thresholds.pagecachePercent],
-    ['disk', health.percent.disk, thresholds.diskPercent],
-  ] as const;
-  for (const [name, percent, limit] of measures) {
-    if (percent !== undefined && percent >= limit) {
-      return `${name} is at ${percent.toFixed(1)} % of the store's limit; the gate closes at ${limit} %`;
+  /** A threshold that can never close the gate must not look as if it could. */
+  #nameMissing(health: StoreHealth): void {
+    for (const { key, name, setting } of MEASURES) {
+      if (health.percent[key] !== undefined || this.#missing.has(key)) continue;
+      this.#missing.add(key);
+      this.#options.log.info(`gate: this store offers no ${name} measure; ${setting} is left out`);
     }
   }
-  return undefined;
 }

@@ -72,6 +72,8 @@ export interface StoreHealth {
   readonly writable: boolean;
   /** Measures in percent of their limit; one that this store does not offer is left out. */
   readonly percent: { readonly heap?: number; readonly pagecache?: number; readonly disk?: number };
+  /** What a measure is a share of on this store, where that needs words, such as `one loader's memory`. */
+  readonly meaning?: { readonly heap?: string; readonly pagecache?: string; readonly disk?: string };
   /** Why it is not reachable or not writable. */
   readonly problem?: string;
 }

@@ -5,6 +5,12 @@ import type { Logger } from '../platform/log.ts';
 import { createEmbeddedStore } from './embedded/store.ts';
 import type { GraphStore } from './graph-store.ts';
 
+/** Absolute directory of the embedded store, or undefined where the settings name another one. */
+export function embeddedDirectory(settings: Settings, directory: string): string | undefined {
+  const embedded = /^embedded:(.+)$/.exec(settings.store.url)?.[1];
+  return embedded === undefined ? undefined : resolve(directory, embedded);
+}
+
 /**
  * The adapter that `store.url` names, not started yet.
  * @param directory from which a relative `embedded:DIR` is taken
@@ -12,10 +18,10 @@ import type { GraphStore } from './graph-store.ts';
  */
 export function openConfiguredStore(settings: Settings, directory: string, log: Logger): GraphStore {
   const { url } = settings.store;
-  const embedded = /^embedded:(.+)$/.exec(url)?.[1];
+  const embedded = embeddedDirectory(settings, directory);
   if (embedded !== undefined) {
     return createEmbeddedStore({
-      directory: resolve(directory, embedded),
+      directory: embedded,
       idProperty: settings.orchestrator.id_property,
       loaderMemoryBytes: settings.orchestrator.loader_memory_mb * 1024 * 1024,
       log,

@@ -1,15 +1,31 @@
 /** What people ask and do, for the command line and the API alike. */
 
 import { type AliasDesk, type RollbackRequest, rollbackTargets } from '../cutover/alias-desk.ts';
-import { type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
+import { type DeploymentError, type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
 import { CANCELLABLE_STATES, type State } from '../deployment/states.ts';
 import type { AliasInfo, DatabaseInfo, GraphStore, Hold } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
-import { ERRORS, GraphshiftError } from '../platform/errors.ts';
+import { ERRORS, type ErrorClass, type ErrorCode, GraphshiftError } from '../platform/errors.ts';
 import type { DeadLetters } from '../queue/dead-letters.ts';
 import type { ListFilter } from '../queue/deployment-reader.ts';
 import type { AuditEntry, DeploymentStore, Refusal } from '../queue/deployment-store.ts';
 import type { WakeUps } from '../queue/wake-ups.ts';
+
+/** What went wrong last, and what to do about it. */
+export interface ErrorView {
+  readonly code: ErrorCode;
+  readonly class: ErrorClass;
+  readonly message: string;
+  readonly action: string;
+  readonly customer: string;
+  readonly timestamp: number;
+  /** State in which it happened. */
+  readonly step: State | null;
+  /** ISO 8601. */
+  readonly at: string | null;
+  /** Messages of the errors behind it, the nearest first. */
+  readonly cause: string | null;
+}
 
 /** A deployment as people see it. */
 export interface DeploymentView {
@@ -36,7 +52,7 @@ export interface DeploymentView {
   readonly dueAt: string | null;
   /** Why it waits, or ended as it did. */
   readonly reason: string | null;
-  readonly error: { readonly code: string; readonly message: string; readonly action: string } | null;
+  readonly error: ErrorView | null;
 }
 
 export interface DeploymentDetail extends DeploymentView {
@@ -219,9 +235,7 @@ export class Operations {
       changedAt: new Date(record.changedAt).toISOString(),
       dueAt: instant(record.dueAt),
       reason: record.reason ?? null,
-      error: record.error
-        ? { code: record.error.code, message: record.error.message, action: ERRORS[record.error.code].action }
-        : null,
+      error: record.error ? errorView(record, record.error) : null,
     };
   }
 }
@@ -234,6 +248,22 @@ function notCancellable(id: string, state: string): GraphshiftError {
     'CONFLICT',
     `${id} is ${state}; only ${CANCELLABLE_STATES.join(', ')} can be cancelled`,
   );
+}
+
+function errorView({ customer, timestamp }: DeploymentRecord, error: DeploymentError): ErrorView {
+  const { code, message, step = null, at, cause = null } = error;
+  const instant = at === undefined ? null : new Date(at).toISOString();
+  return {
+    code,
+    class: error.class,
+    message,
+    action: ERRORS[code].action,
+    customer,
+    timestamp,
+    step,
+    at: instant,
+    cause,
+  };
 }
 
 function aliasView(alias: AliasInfo, databases: readonly DatabaseInfo[]): AliasView {

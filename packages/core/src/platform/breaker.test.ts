@@ -19,7 +19,10 @@ describe('Breaker', () => {
       breaker.run(async () => {
         called = true;
       }),
-    ).rejects.toMatchObject({ code: 'EOPENBREAKER' });
+    ).rejects.toMatchObject({
+      code: 'BREAKER_OPEN',
+      message: 'test failed 3 times in a row and is left alone for a while; the last time: down',
+    });
     expect(called).toBe(false);
   });
 

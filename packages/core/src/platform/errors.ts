@@ -56,15 +56,10 @@ export const ERRORS = {
     action: 'Check that the graph store runs and store.url is right.',
   },
   STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
-  STORE_BUSY: {
+  BREAKER_OPEN: {
     class: 'capacity',
     status: 503,
-    action: 'Wait: the gate opens by itself when the store has room.',
-  },
-  STORE_FULL: {
-    class: 'capacity',
-    status: 507,
-    action: 'Raise orchestrator.max_databases or drop databases nobody needs.',
+    action: 'Wait: it is asked again within a minute; mend what the message names if it stays.',
   },
   DISK_FULL: {
     class: 'capacity',
@@ -205,9 +200,12 @@ export interface ErrorRecord {
   readonly message: string;
   readonly details?: Record<string, unknown>;
   readonly stack?: string;
-  /** Message of the error behind it, where there is one. */
+  /** Messages of the errors behind it, the nearest first, where there are any. */
   readonly cause?: string;
 }
+
+/** Characters of a stack that are kept in records. */
+const LONGEST_STACK = 20_000;
 
 /** The only error class of the project: fields tell what happened, the catalogue what to do. */
 export class GraphshiftError extends Error {
@@ -245,16 +243,19 @@ export class GraphshiftError extends Error {
       class: this.class,
       message: this.message,
       ...(Object.keys(this.details).length > 0 && { details: this.details }),
-      ...(this.stack !== undefined && { stack: this.stack }),
-      ...(this.cause !== undefined && { cause: messageOf(this.cause) }),
+      ...(this.stack !== undefined && { stack: stackOf(this) }),
+      ...(this.cause !== undefined && { cause: causesOf(this).map(messageOf).join(': ') }),
     };
   }
 
   /** The error again, on the other side of a process boundary; code, details and stack are kept. */
   static fromRecord(record: ErrorRecord): GraphshiftError {
+    const cause = record.cause === undefined ? undefined : new Error(record.cause);
+    // Where the cause came from is in the stack already.
+    if (cause) delete cause.stack;
     const error = new GraphshiftError(record.code, record.message, {
       ...(record.details && { details: record.details }),
-      ...(record.cause !== undefined && { cause: new Error(record.cause) }),
+      ...(cause && { cause }),
     });
     if (record.stack !== undefined) error.stack = record.stack;
     return error;
@@ -265,6 +266,25 @@ export class GraphshiftError extends Error {
 export function asGraphshiftError(thrown: unknown, fallback: ErrorCode = 'INTERNAL'): GraphshiftError {
   if (thrown instanceof GraphshiftError) return thrown;
   return new GraphshiftError(fallback, messageOf(thrown), { cause: thrown });
+}
+
+/** The errors behind an error, the nearest first; a chain that bites its tail ends there. */
+function causesOf(error: Error): unknown[] {
+  const causes: unknown[] = [];
+  let cause = error.cause;
+  while (cause !== undefined && !causes.includes(cause)) {
+    causes.push(cause);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return causes;
+}
+
+/** Its stack and those of the errors behind it. */
+function stackOf(error: Error): string {
+  const behind = causesOf(error).flatMap((cause) =>
+    cause instanceof Error && cause.stack ? [cause.stack] : [],
+  );
+  return [error.stack ?? '', ...behind].join('\nCaused by: ').slice(0, LONGEST_STACK);
 }
 
 export function messageOf(thrown: unknown): string {

@@ -24,6 +24,14 @@ export const deadLetterPayload = z.object({
   message: z.string(),
   /** What a person does about it. */
   action: z.string(),
+  class: z.enum(['retryable', 'permanent', 'capacity']).optional(),
+  customer: z.string().optional(),
+  timestamp: z.number().optional(),
+  /** State in which it happened, and when, in milliseconds since 1970. */
+  step: z.string().optional(),
+  at: z.number().optional(),
+  /** Messages of the errors behind it. */
+  cause: z.string().optional(),
   stack: z.string().optional(),
 });
 export type DeadLetterPayload = z.infer<typeof deadLetterPayload>;

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
+import { throwIfAny } from '../platform/failures.ts';
 import type { Logger } from '../platform/log.ts';
 
 /** `blocking`: for BullMQ workers, which wait in a command for as long as it takes. */
@@ -54,30 +55,23 @@ const MINIMUM_VERSION = [6, 2] as const;
 
 /**
  * Refuses a Redis that would lose jobs.
- * @throws REDIS_UNFIT when it is too old, may evict keys, or keeps nothing on disk
+ * @throws REDIS_UNFIT, one for each of: it is too old, may evict keys, keeps nothing on disk
  */
 export async function checkRedis(redis: Redis, url: string): Promise<void> {
   const where = `redis ${redactUrl(url)}`;
   const info = await redis.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+  const problems: string[] = [];
   const version = field('redis_version');
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
-    throw new GraphshiftError(
-      'REDIS_UNFIT',
-      `${where} is version ${version}; it must be ${MINIMUM_VERSION.join('.')} or newer`,
-    );
-  }
+  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1]))
+    problems.push(`is version ${version}; it must be ${MINIMUM_VERSION.join('.')} or newer`);
   const policy = field('maxmemory_policy');
-  if (policy !== '' && policy !== 'noeviction') {
-    throw new GraphshiftError(
-      'REDIS_UNFIT',
-      `${where} has maxmemory-policy ${policy}, which drops jobs; it must be noeviction`,
-    );
-  }
-  if (field('aof_enabled') !== '1' && !(await savesSnapshots(redis))) {
-    throw new GraphshiftError('REDIS_UNFIT', `${where} keeps nothing on disk; set appendonly yes`);
-  }
+  if (policy !== '' && policy !== 'noeviction')
+    problems.push(`has maxmemory-policy ${policy}, which drops jobs; it must be noeviction`);
+  if (field('aof_enabled') !== '1' && !(await savesSnapshots(redis)))
+    problems.push('keeps nothing on disk; set appendonly yes');
+  throwIfAny(problems.map((problem) => new GraphshiftError('REDIS_UNFIT', `${where} ${problem}`)));
 }
 
 /** Managed servers refuse CONFIG; there the operator is trusted. */

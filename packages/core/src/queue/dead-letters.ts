@@ -60,6 +60,12 @@ export class DeadLetters implements Service {
       code,
       message: record.error?.message ?? record.reason ?? 'no error was recorded',
       action: ERRORS[code].action,
+      class: ERRORS[code].class,
+      customer: record.customer,
+      timestamp: record.timestamp,
+      step: record.error?.step,
+      at: record.error?.at,
+      cause: record.error?.cause,
       stack: record.error?.stack,
     });
     await this.queue.add(code, payload, {

@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { DeploymentRecord } from '../deployment/record.ts';
+import { type DeploymentRecord, deploymentError } from '../deployment/record.ts';
 import { ACTIVE_STATES, IDLE_STATES, isEndState, type State, TRANSITIONS } from '../deployment/states.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
@@ -59,6 +59,8 @@ export interface RoomRequest {
   readonly max: number;
   /** Redis server time in ms just before the listing began. */
   readonly listedAt: number;
+  /** Loads that all processes together may run; unlimited when left out. */
+  readonly maxLoads?: number;
 }
 
 export interface Transition {
@@ -77,7 +79,7 @@ export interface Transition {
 
 export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
-  | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full'; readonly found: string };
+  | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy'; readonly found: string };
 
 export interface AuditEntry {
   /** Milliseconds since 1970. */
@@ -138,7 +140,9 @@ export class DeploymentStore extends DeploymentReader {
         timestamp,
         path,
         this.#clock.now(),
-        error ? JSON.stringify({ ...error, at: this.#clock.now(), step: 'discovered' }) : '',
+        error
+          ? JSON.stringify(deploymentError(error, { ...snapshot, state: 'discovered' }, this.#clock.now()))
+          : '',
         this.#order,
       ],
     )) as [number, string];
@@ -217,7 +221,7 @@ export class DeploymentStore extends DeploymentReader {
       ],
     )) as [string, string, string];
     if (kind === 'ok') return { kind, head: found || undefined, run: Number(run) };
-    return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full', found };
+    return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy', found };
   }
 
   /**

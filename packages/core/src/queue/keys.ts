@@ -19,6 +19,12 @@ export interface Keys {
   readonly customers: string;
   /** Hash: database name → `held`, or the server time in ms at which it was released. */
   readonly reservations: string;
+  /** Hash: the reading of the store that all processes share for a few seconds. */
+  readonly reading: string;
+  /** Text: who takes the next reading. */
+  readonly readingLease: string;
+  /** JSON: the newest reading in short, and what the gate makes of it. */
+  readonly gate: string;
   /** Stream: every transition. */
   readonly audit: string;
   /** Hash of counts since the installation began: `discovered`, `completed`, `failed`, `retried`. */
@@ -49,6 +55,9 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     customer: (customer) => `${prefix}:customer:${customer}`,
     customers: `${prefix}:customers`,
     reservations: `${prefix}:reservations`,
+    reading: `${prefix}:reading`,
+    readingLease: `${prefix}:reading-lease`,
+    gate: `${prefix}:gate`,
     audit: `${prefix}:audit`,
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,

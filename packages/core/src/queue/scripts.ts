@@ -11,6 +11,7 @@ export const SCRIPTS = [
   'restore-2',
   'choose-head-1',
   'raise-epoch-1',
+  'publish-reading-3',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

@@ -1,14 +1,20 @@
 /** What every process shares: Redis with its queues, and the graph store, opened and closed as one. */
 
-import { resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Settings } from '../config/settings.ts';
 import { AliasDesk } from '../cutover/alias-desk.ts';
 import { FencedChanges } from '../cutover/fenced-changes.ts';
+import { StoreReadings } from '../gate/readings.ts';
+import { gateThresholds } from '../gate/thresholds.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
 import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
+import { Breaker } from '../platform/breaker.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
+import { failuresOf, throwIfAny } from '../platform/failures.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Service, ServiceStack } from '../platform/service.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
@@ -17,6 +23,7 @@ import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
+import { checkRoots, snapshotRoots } from './paths.ts';
 
 export interface Backend extends Service {
   readonly settings: Settings;
@@ -32,6 +39,8 @@ export interface Backend extends Service {
   readonly store: GraphStore;
   /** Content hashes of snapshots that were looked at lately. */
   readonly hashes: ContentHashes;
+  /** The store's health and what it holds, shared by all processes for a few seconds. */
+  readonly readings: StoreReadings;
   readonly operations: Operations;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
@@ -45,38 +54,53 @@ export interface BackendOptions {
   readonly clock?: Clock;
   /** A store that stands in for the one of the settings, in tests. */
   readonly store?: GraphStore;
+  /** Whether the roots of the snapshots must be there, as for a producer or a worker. @default false */
+  readonly readsSnapshots?: boolean;
 }
 
 /**
- * Reaches and checks both services.
- * @throws REDIS_UNREACHABLE, REDIS_UNFIT, STORE_UNREACHABLE, STORE_UNFIT, CONFIG_INVALID
+ * Reaches and checks both services, and the roots where they are needed.
+ * @throws everything that is wrong, as one error (`failuresOf` has them one by one): REDIS_UNREACHABLE, REDIS_UNFIT,
+ * STORE_UNREACHABLE, STORE_UNFIT, ROOT_UNREADABLE; at once: CONFIG_INVALID
  */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
   const store = options.store ?? openConfiguredStore(settings, options.directory, log);
-  const redis = await connectRedis({ url: settings.redis.url, log });
+  const redis = await reachAll(options, store);
   const connections: Redis[] = [redis];
   try {
-    await checkRedis(redis, settings.redis.url);
     const { policy, supersede_running: supersedeRunning } = settings.orchestrator;
     const deployments = new DeploymentStore(redis, keys, clock, { order: policy, supersedeRunning });
     const changes = new FencedChanges({ store, deployments, log });
     const desk = new AliasDesk({ store, deployments, changes, clock, log });
-    const wakeUps = new WakeUps({
-      connection: redis,
-      keys,
-      maxRetries: settings.orchestrator.max_retries,
-      clock,
-      log,
-    });
+    const { max_retries: maxRetries } = settings.orchestrator;
+    const wakeUps = new WakeUps({ connection: redis, keys, maxRetries, clock, log });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
-    const stack = new ServiceStack([closing(connections), wakeUps, letters, store]);
+    const breaker = new Breaker('graph administration');
+    const readings = new StoreReadings({
+      store,
+      redis,
+      keys,
+      deployments,
+      clock,
+      breaker,
+      thresholds: gateThresholds(settings),
+      holder: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    });
+    const started = { start: async () => {} };
+    const stack = new ServiceStack([
+      closing(connections),
+      { ...started, stop: () => store.stop() },
+      { ...started, stop: () => breaker.stop() },
+      wakeUps,
+      letters,
+    ]);
     await stack.start();
     return {
       settings,
-      roots: settings.orchestrator.data_path.map((root) => resolve(options.directory, root)),
+      roots: snapshotRoots(settings, options.directory),
       clock,
       log,
       keys,
@@ -87,6 +111,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       store,
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
+      readings,
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
         connections.push(connection);
@@ -98,6 +123,42 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   } catch (error) {
     for (const connection of connections) connection.disconnect();
     throw error;
+  }
+}
+
+/** Starts the store and connects to Redis; a person is told everything that is wrong at once. */
+async function reachAll(options: BackendOptions, store: GraphStore): Promise<Redis> {
+  const { settings, directory } = options;
+  const failures = options.readsSnapshots ? await checkRoots(settings, directory) : [];
+  const redis = await collect(failures, () => reachRedis(options));
+  await collect(failures, () => store.start());
+  if (redis && failures.length === 0) return redis;
+  redis?.disconnect();
+  await store.stop().catch(() => {});
+  throwIfAny(failures);
+  throw new GraphshiftError('INTERNAL', 'redis was not reached, and nobody said why');
+}
+
+async function reachRedis({ settings, log }: BackendOptions): Promise<Redis> {
+  const redis = await connectRedis({ url: settings.redis.url, log });
+  try {
+    await checkRedis(redis, settings.redis.url);
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    throw error;
+  }
+}
+
+async function collect<Result>(
+  failures: GraphshiftError[],
+  act: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    failures.push(...failuresOf(asGraphshiftError(error)));
+    return undefined;
   }
 }
 

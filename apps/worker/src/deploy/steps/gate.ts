@@ -1,31 +1,61 @@
-import { databaseName } from '@graphshift/core';
+import { databaseName, type GateReading } from '@graphshift/core';
 import { type HeldDeployment, Hold } from '../deployment.ts';
 
-/** Reads the store's health and reserves room for one more database; a closed gate delays without an attempt. */
+/** A load that ends makes way at once, so it is worth to look again soon. */
+const BUSY_SECONDS = 5;
+
+/**
+ * Reads the store's health and reserves room for one more database, and for one more load. A closed gate delays
+ * without an attempt.
+ */
 export async function gate(held: HeldDeployment): Promise<void> {
-  const { backend, gate: storeGate } = held.context;
-  const { health_check_retry_delay: delaySeconds, max_databases: max } = backend.settings.orchestrator;
-  const reading = await storeGate.read();
-  const percent = reading.health?.percent ?? {};
-  if (!reading.open) {
-    await held.say(`gate closed: ${reading.reason}`, { gate: 'closed', ...percent });
-    throw new Hold(reading.reason, delaySeconds * 1000);
-  }
+  const { settings } = held.context.backend;
+  const { health_check_retry_delay: delaySeconds, max_databases: max } = settings.orchestrator;
   const database = databaseName(held.record);
-  const passed = await held.advance(
-    'gated',
-    { database, reason: undefined, dueAt: undefined },
-    { database, existing: reading.existing, max, listedAt: reading.listedAt },
-  );
+  let reading = await readOpen(held);
+  // A shared reading may show this database, which stands for its own room, after it was dropped.
+  if (reading.existing.includes(database)) reading = await readOpen(held, reading.listedAt);
+  let passed = await reserve(held, database, reading);
   if (passed === 'full') {
-    const reason = `the store has ${reading.existing.length} of at most ${max} databases, those being loaded aside; it waits for room`;
-    await held.say(`gate closed: ${reason}`, { gate: 'full', databases: reading.existing.length, max });
+    // Or one that was dropped to make room.
+    reading = await readOpen(held, reading.listedAt);
+    passed = await reserve(held, database, reading);
+  }
+  const databases = reading.existing.length;
+  if (passed === 'full') {
+    const reason = `the store has ${databases} of at most ${max} databases, those being loaded aside; it waits for room`;
+    await held.say(`gate closed: ${reason}`, { gate: 'full', databases, max });
     throw new Hold(reason, delaySeconds * 1000);
   }
-  await held.say(`gate open: ${reading.existing.length} of ${max} databases`, {
+  if (passed === 'busy') {
+    const reason = `${settings.orchestrator.max_concurrent_loads} loads run, as many as max_concurrent_loads allows; it waits for one to end`;
+    await held.say(`gate closed: ${reason}`, { gate: 'busy' });
+    throw new Hold(reason, Math.min(BUSY_SECONDS, delaySeconds) * 1000);
+  }
+  await held.say(`gate open: ${databases} of ${max} databases`, {
     gate: 'open',
-    databases: reading.existing.length,
+    databases,
     max,
-    ...percent,
+    ...reading.health.percent,
   });
+}
+
+type OpenReading = Extract<GateReading, { open: true }>;
+
+/** @throws Hold while the gate is closed */
+async function readOpen(held: HeldDeployment, newerThan?: number): Promise<OpenReading> {
+  const { backend, gate: storeGate } = held.context;
+  const reading = await storeGate.read(newerThan === undefined ? {} : { newerThan });
+  if (reading.open) return reading;
+  await held.say(`gate closed: ${reading.reason}`, { gate: 'closed', ...reading.health.percent });
+  throw new Hold(reading.reason, backend.settings.orchestrator.health_check_retry_delay * 1000);
+}
+
+async function reserve(held: HeldDeployment, database: string, { existing, listedAt }: OpenReading) {
+  const { max_databases: max, max_concurrent_loads: maxLoads } = held.context.backend.settings.orchestrator;
+  return held.advance(
+    'gated',
+    { database, reason: undefined, dueAt: undefined },
+    { database, existing, max, listedAt, ...(maxLoads !== undefined && { maxLoads }) },
+  );
 }

@@ -31,6 +31,8 @@ export const CERTIFICATE_FILE = 'certificate.json';
 export const TYPES_FILE = 'types.json';
 export const PROPERTIES_FILE = 'properties.json';
 export const DATABASE_LINK = 'database';
+/** In a build: what is gone before it is published. */
+export const SCRATCH_DIRECTORY = 'scratch';
 
 const AREAS = ['databases', 'aliases', 'cutovers', 'prepared', 'drops', 'epochs', 'trash'] as const;
 type Area = (typeof AREAS)[number];

@@ -11,8 +11,9 @@ import { type Listing, listSnapshot, refuseUnseen, rootOf } from '../../snapshot
 import type { CertifiedCount, LoadProgress } from '../graph-store.ts';
 import { checkNames, RELATIONSHIP_COLUMNS } from './graph-names.ts';
 import { type Graph, type GraphOptions, openGraph, quoteName, removeSideFiles } from './ladybug.ts';
-import { GRAPH_FILE } from './layout.ts';
+import { GRAPH_FILE, SCRATCH_DIRECTORY } from './layout.ts';
 import type { LoadCommands, LoadSettings, SealedBuild } from './load-commands.ts';
+import { reportMemory } from './loader-memory.ts';
 import { type BuildContext, type BuiltTable, buildNodeTable, buildRelationshipTable } from './tables.ts';
 
 /** At most four reports a second. */
@@ -40,6 +41,8 @@ interface Work {
 
 type Report = (progress: unknown) => void;
 let work: Work | undefined;
+/** Its file must not come back into a directory that is being removed. */
+let endReport: () => Promise<void> = async () => {};
 
 serveParent<LoadCommands>({
   check: (settings, report) => catalogued(() => check(settings, report)),
@@ -51,6 +54,7 @@ serveParent<LoadCommands>({
 async function check(settings: LoadSettings, report: Report): Promise<SnapshotManifest> {
   const scratch = scratchOf(settings);
   await mkdir(scratch, { recursive: true });
+  endReport = reportMemory(scratch, settings.memoryBytes);
   const duck = await openDuck({
     spillDirectory: join(scratch, 'spill'),
     memoryBytes: Math.floor(settings.memoryBytes * DUCK_SHARE),
@@ -124,6 +128,7 @@ async function seal(report: Report): Promise<SealedBuild> {
   await current.graph.rows('CHECKPOINT');
   await current.graph.close();
   await removeSideFiles(path);
+  await endReport();
   await rm(scratchOf(current.settings), { recursive: true, force: true });
   const graph = await openGraphOf(current.settings, { readOnly: true });
   try {
@@ -248,7 +253,7 @@ function throttled<T>(report: (value: T) => void): (value: T) => void {
 }
 
 function scratchOf(settings: LoadSettings): string {
-  return join(settings.build, 'scratch');
+  return join(settings.build, SCRATCH_DIRECTORY);
 }
 
 function bytesOf(group: SnapshotGroup): number {

@@ -14,6 +14,7 @@ import { Fence } from './fence.ts';
 import { importLadybug } from './ladybug.ts';
 import { Layout } from './layout.ts';
 import { openEmbeddedLoad } from './load.ts';
+import { loaderPercent } from './loader-memory.ts';
 import { QueryRunner } from './query.ts';
 
 export interface EmbeddedStoreOptions {
@@ -114,17 +115,18 @@ async function startUsing(layout: Layout): Promise<void> {
 }
 
 async function health(layout: Layout): Promise<StoreHealth> {
+  const meaning = { heap: "a loading process's memory (loader_memory_mb)" };
   try {
     await stat(layout.area('databases'));
   } catch (error) {
     return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
   }
-  const percent = await diskPercent(layout.root);
+  const disk = await diskPercent(layout.root);
   try {
-    await touch(layout);
-    return { reachable: true, writable: true, percent };
+    const heap = await loaderPercent(layout.area('databases'), await touch(layout));
+    return { reachable: true, writable: true, percent: { heap, ...disk }, meaning };
   } catch (error) {
-    return { reachable: true, writable: false, percent, problem: messageOf(error) };
+    return { reachable: true, writable: false, percent: disk, problem: messageOf(error) };
   }
 }
 
@@ -137,10 +139,15 @@ async function diskPercent(directory: string): Promise<{ disk?: number }> {
   }
 }
 
-async function touch(layout: Layout): Promise<void> {
+/** Writes to the store. @returns the time in ms by the file system's own clock */
+async function touch(layout: Layout): Promise<number> {
   // Several checks run at once, and another process's sweep may take the file first.
   const path = join(layout.area('trash'), `.touch-${process.pid}-${randomBytes(4).toString('hex')}`);
   const handle = await open(path, 'w');
-  await handle.close();
-  await unlessMissing(unlink(path));
+  try {
+    return (await handle.stat()).mtimeMs;
+  } finally {
+    await handle.close();
+    await unlessMissing(unlink(path));
+  }
 }

@@ -8,10 +8,12 @@
   ARGV[1] prefix   ARGV[2] id   ARGV[3] expected states as JSON array   ARGV[4] expected run, or ''
   ARGV[5] expected epoch, or '' where no holder is involved   ARGV[6] new state   ARGV[7] now (ms)
   ARGV[8] fields to set as a JSON object of strings; false removes   ARGV[9] detail for the audit
-  ARGV[10] '' or JSON { database, existing: [names], max, listedAt (server ms) }: room that the new state needs
+  ARGV[10] '' or JSON { database, existing: [names], max, listedAt (server ms), maxLoads or nothing }: room that the
+    new state needs; a reservation that is held is a load under way
   ARGV[11] '1' when the deployment starts over (new run)   ARGV[12] '1' when the new state is an end state
   ARGV[13] order (see _head.lua)
-  Output: { 'ok', the customer's head or '', run } or { 'missing' | 'state' | 'run' | 'fenced' | 'full', what is there }
+  Output: { 'ok', the customer's head or '', run } or { 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy',
+    what is there }
 ]]
 --- @include "_head"
 
@@ -27,7 +29,7 @@ if epoch ~= '' and current_epoch ~= epoch then return { 'fenced', current_epoch 
 
 if room ~= '' then
   room = cjson.decode(room)
-  local names, count = {}, 0
+  local names, count, loads = {}, 0, 0
   for _, name in ipairs(room.existing) do
     names[name] = true
     count = count + 1
@@ -35,6 +37,7 @@ if room ~= '' then
   -- A released reservation counts until a listing that began after its release can have seen its database.
   local reserved = redis.call('HGETALL', KEYS[3])
   for i = 1, #reserved, 2 do
+    if reserved[i + 1] == 'held' and reserved[i] ~= room.database then loads = loads + 1 end
     if reserved[i + 1] ~= 'held' and tonumber(reserved[i + 1]) < room.listedAt then
       redis.call('HDEL', KEYS[3], reserved[i])
     elseif not names[reserved[i]] and reserved[i] ~= room.database then
@@ -42,6 +45,7 @@ if room ~= '' then
     end
   end
   if not names[room.database] and count >= room.max then return { 'full', tostring(count) } end
+  if room.maxLoads and loads >= room.maxLoads then return { 'busy', tostring(loads) } end
   redis.call('HSET', KEYS[3], room.database, 'held')
 end
 

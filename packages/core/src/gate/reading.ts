@@ -1,0 +1,27 @@
+import type { StoreHealth, StoreListing } from '../graph-store/graph-store.ts';
+
+/** What one question to the store brought. */
+export interface StoreReading {
+  /** Redis server time in ms just before the store was asked. */
+  readonly listedAt: number;
+  /** `reachable: false` with the problem when the store did not answer. */
+  readonly health: StoreHealth;
+  /** Left out when the store did not answer. */
+  readonly listing?: StoreListing;
+}
+
+/** The newest reading as people see it. */
+export interface GateView {
+  /** Milliseconds since 1970, by Redis's clock. */
+  readonly at: number;
+  /** Process that took it. */
+  readonly by: string;
+  /** Whether a deployment that needs a new database passes. */
+  readonly open: boolean;
+  readonly reason: string | null;
+  /** Measures in percent of their limit; those that the store offers. */
+  readonly percent: StoreHealth['percent'];
+  readonly databases: number | null;
+  readonly maxDatabases: number;
+  readonly aliases: number | null;
+}
