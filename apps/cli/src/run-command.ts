@@ -8,12 +8,23 @@ import { addDeployments } from './commands/deployments.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addSimulate } from './commands/simulate.ts';
+import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
 import type { Surroundings } from './session.ts';
 
-const ADD = [addUp, addProcesses, addDeployments, addDead, addAliases, addQuery, addSimulate, addConfig];
+const ADD = [
+  addUp,
+  addProcesses,
+  addStatus,
+  addDeployments,
+  addDead,
+  addAliases,
+  addQuery,
+  addSimulate,
+  addConfig,
+];
 
 /** Runs one command line and answers its exit code; errors are one line on standard error. */
 export async function runCommand(values: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly write: (text: string) => void;
   /** Aborts at SIGINT or SIGTERM; the reason is the signal's name. */
   readonly signal: AbortSignal;
+  /** Aborts at the second of them: who waits for running work gives it up. */
+  readonly hurry?: AbortSignal;
 }
 
 /** One run of a command: settings read, output chosen. */

@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
   type Backend,
   Breaker,
+  type BusyMeter,
   type Checkpoint,
   Cutover,
   DeadLetterDesk,
   DeploymentConsumer,
   Gate,
+  makeInstanceId,
   type QueueTimes,
   type Service,
   ServiceStack,
@@ -18,6 +18,12 @@ import { Upkeep } from './upkeep/upkeep.ts';
 
 export interface WorkerOptions {
   readonly backend: Backend;
+  /** Name of this process in records and the audit stream. @default one of its own */
+  readonly instance?: string;
+  /** Takes note of how busy the worker is. */
+  readonly meter?: BusyMeter;
+  /** Aborts when running loads shall not have their `shutdown_timeout` any more. */
+  readonly hurry?: AbortSignal;
   /** Lock and stall times; shorter ones are for tests. */
   readonly times?: QueueTimes;
   /** @default 10_000 */
@@ -52,7 +58,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
       diskPercent: orchestrator.disk_threshold_percent,
     },
   });
-  const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const holder = options.instance ?? makeInstanceId();
   const context: DeployContext = { backend, cutover, gate, holder, checkpoint };
   const consumer = new DeploymentConsumer({
     blocking: await backend.connect(),
@@ -62,6 +68,12 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     concurrency: orchestrator.num_workers,
     handle: (pickup) => deploy(context, pickup),
     ...(times && { times }),
+    ...(options.meter && { meter: options.meter }),
+    grace: {
+      timeoutMs: orchestrator.shutdown_timeout * 1000,
+      ...(options.hurry && { hurry: options.hurry }),
+      records: (ids) => deployments.getMany(ids),
+    },
   });
   const desk = new DeadLetterDesk({
     connection: backend.redis,

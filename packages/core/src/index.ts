@@ -71,6 +71,9 @@ export {
 } from './platform/errors.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
+export { VERSION } from './platform/version.ts';
+export { within } from './platform/within.ts';
+export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
@@ -81,7 +84,10 @@ export {
   type Refusal,
   type TransitionResult,
 } from './queue/deployment-store.ts';
+export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
+export { Lease } from './queue/lease.ts';
+export { Statistics } from './queue/statistics.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
@@ -114,3 +120,7 @@ export {
   simulateSnapshot,
   writeSnapshot,
 } from './snapshot-source/simulate.ts';
+export { type LiveStatus, readLiveStatus } from './status/live-status.ts';
+export { Presence } from './status/presence.ts';
+export { makeStatus, type Status } from './status/status.ts';
+export { STATUS_LEASE_MS, StatusFile } from './status/status-file.ts';

@@ -27,6 +27,12 @@ export interface Keys {
   readonly durations: string;
   /** Text that is made when the installation begins: another one means that Redis was emptied. */
   readonly incarnation: string;
+  /** Sorted set of instance ids, by server time in ms of their last beat. */
+  readonly instances: string;
+  /** Hash: one running process. */
+  instance(id: string): string;
+  /** Text: the instance that writes the status file; expires unless it is renewed. */
+  readonly statusWriter: string;
   /** Set of the roots that have refusals. */
   readonly refusedRoots: string;
   /** Hash: path → error, for what below a root cannot be a deployment. */
@@ -51,6 +57,9 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,
+    instances: `${prefix}:instances`,
+    instance: (id) => `${prefix}:instance:${id}`,
+    statusWriter: `${prefix}:status-writer`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,
   };

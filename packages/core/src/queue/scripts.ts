@@ -10,6 +10,9 @@ export const SCRIPTS = [
   'note-1',
   'choose-head-1',
   'raise-epoch-1',
+  'beat-2',
+  'take-lease-1',
+  'release-lease-1',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

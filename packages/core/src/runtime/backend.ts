@@ -11,7 +11,9 @@ import { type Service, ServiceStack } from '../platform/service.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
 import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
+import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
+import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
 
 export interface Backend extends Service {
@@ -25,6 +27,8 @@ export interface Backend extends Service {
   readonly letters: DeadLetters;
   readonly store: GraphStore;
   readonly operations: Operations;
+  readonly instances: Instances;
+  readonly statistics: Statistics;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -74,6 +78,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       letters,
       store,
       operations: new Operations({ deployments, letters, store, clock }),
+      instances: new Instances(redis, keys),
+      statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
         connections.push(connection);
