@@ -23,4 +23,5 @@ process.exitCode = await runCommand(process.argv.slice(2), {
     return stop.signal;
   },
   hurry: hurry.signal,
+  exit: (code) => process.exit(code),
 });

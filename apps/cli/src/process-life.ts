@@ -8,12 +8,14 @@ import {
   Lease,
   makeInstanceId,
   makeStatus,
+  messageOf,
   openBackend,
   Presence,
   type Service,
   ServiceStack,
   STATUS_LEASE_MS,
   StatusFile,
+  within,
 } from '@graphshift/core';
 import { EXIT } from './exit-codes.ts';
 import type { Session } from './session.ts';
@@ -57,8 +59,9 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
     meter: new BusyMeter(backend.clock),
     hurry: surroundings.hurry ?? new AbortController().signal,
   };
+  const status = plan.scans ? statusFile(parts) : undefined;
   const stack = await stackOn(backend, async () => [
-    ...(plan.scans ? [statusFile(parts)] : []),
+    ...(status ? [status] : []),
     presence(parts, plan),
     ...(await plan.make(parts)),
   ]);
@@ -69,10 +72,53 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
     return (await told) === 'SIGINT' ? EXIT.interrupted : EXIT.done;
   } finally {
     backend.log.info(stopLine(plan, surroundings.signal, parts));
-    await stack.quiesce().catch((error: unknown) => backend.log.warn({ err: error }, 'stopping'));
-    await stack.stop();
-    session.log.info(`${plan.kind} has stopped`);
+    const inTime = await endsInTime(stopAll(stack, backend), parts, plan);
+    if (inTime) backend.log.info(`${plan.kind} has stopped`);
+    else {
+      backend.log.error(
+        `${plan.kind} could not stop in order${redisLine(backend)}; what it had in hand goes on elsewhere when its locks run out`,
+      );
+      await status?.stop();
+      surroundings.exit?.(EXIT.unhealthy);
+    }
   }
+}
+
+/** A scan that cannot be left at once must not keep running loads from being told. */
+const QUIESCE_MS = 5000;
+
+async function stopAll(stack: ServiceStack, { clock, log }: Backend): Promise<void> {
+  await within(clock, QUIESCE_MS, stack.quiesce()).catch((error: unknown) =>
+    log.warn({ err: error }, `stopping: ${messageOf(error)}`),
+  );
+  await stack.stop();
+}
+
+/** Beyond the grace of running loads; a service that does not answer must not keep a process for ever. */
+const OVERTIME_MS = 30_000;
+
+async function endsInTime(
+  stopped: Promise<void>,
+  { backend: { clock, settings }, hurry }: ProcessParts,
+  { loads }: ProcessPlan,
+): Promise<boolean> {
+  const done = new AbortController();
+  const graceMs = loads ? settings.orchestrator.shutdown_timeout * 1000 : 0;
+  const late = clock
+    .sleep(graceMs, AbortSignal.any([hurry, done.signal]))
+    .catch(() => {})
+    .then(() => clock.sleep(OVERTIME_MS, done.signal))
+    .then(() => false);
+  late.catch(() => {});
+  try {
+    return await Promise.race([stopped.then(() => true), late]);
+  } finally {
+    done.abort();
+  }
+}
+
+function redisLine({ redis }: Backend): string {
+  return redis.status === 'ready' ? '' : ': Redis does not answer';
 }
 
 function stopLine(plan: ProcessPlan, signal: AbortSignal, { backend, meter }: ProcessParts): string {

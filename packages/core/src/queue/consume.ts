@@ -10,6 +10,7 @@ import type { Service } from '../platform/service.ts';
 import { within } from '../platform/within.ts';
 import { BusyMeter } from './busy-meter.ts';
 import { DEPLOY_QUEUE, type DeployPayload, deployPayload, isNewerPayload } from './catalogue.ts';
+import { complainOnce } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { type Grace, waitForLoads } from './stop-grace.ts';
 
@@ -40,7 +41,7 @@ const NEWER_PAYLOAD_DELAY_MS = 30_000;
 const UNTOUCHED_DELAY_MS = 200;
 
 /** How long giving back may take; what is not given back by then comes back when its lock runs out. */
-const GIVE_BACK_LIMIT_MS = 30_000;
+const GIVE_BACK_LIMIT_MS = 20_000;
 
 export interface ConsumerOptions {
   /** A connection of its own: the worker waits in blocking commands on it. */
@@ -98,7 +99,7 @@ export class DeploymentConsumer implements Service {
       maxStalledCount: 1_000_000,
       settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#delays.get(job?.id ?? '') ?? 0 },
     });
-    this.#worker.on('error', (error) => log.warn({ err: error }, `deploy queue: ${error.message}`));
+    this.#worker.on('error', complainOnce(log, 'deploy'));
     this.#worker.on('lockRenewalFailed', (ids: string[]) => {
       for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
     });
@@ -140,10 +141,11 @@ export class DeploymentConsumer implements Service {
     this.#worker = undefined;
     this.#stopping = undefined;
     if (closed !== 'late') return;
-    throw new GraphshiftError(
-      'ABORTED',
-      `not given back within ${GIVE_BACK_LIMIT_MS / 1000} s: ${inHand().join(', ') || 'jobs of the queue'}; they go on elsewhere when their locks have run out`,
-    );
+    const what = inHand().join(', ') || 'jobs of the queue';
+    const message = `not given back within ${GIVE_BACK_LIMIT_MS / 1000} s: ${what}; the next worker takes them up when their locks have run out`;
+    // Said here too: what still has to stop may not answer either, and nobody would hear the error.
+    log.error(message);
+    throw new GraphshiftError('ABORTED', message);
   }
 
   #giveBack(deployment: string): void {

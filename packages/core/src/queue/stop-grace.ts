@@ -3,8 +3,8 @@
 import type { DeploymentRecord } from '../deployment/record.ts';
 import type { State } from '../deployment/states.ts';
 import type { Clock } from '../platform/clock.ts';
-import { messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import { within } from '../platform/within.ts';
 
 export interface Grace {
   /** How long deployments in hand may go on. 0 gives them back at once. */
@@ -27,6 +27,8 @@ export interface Waiting {
 }
 
 const SAY_EVERY_MS = 5000;
+/** A line says without the states what is waited for where Redis does not tell them in this time. */
+const ANSWER_MS = 1000;
 
 /** Only these are worth waiting for; what has not begun to load begins elsewhere just as well. */
 const UNDER_WAY: readonly State[] = ['loading', 'verifying', 'switching'];
@@ -52,24 +54,22 @@ export async function waitForLoads(grace: Grace, waiting: Waiting): Promise<void
 
 async function say(grace: Grace, waiting: Waiting, deadline: number): Promise<void> {
   const { clock, log, inHand, giveBack } = waiting;
-  try {
-    const records = await grace.records(inHand());
-    const present = new Set(inHand());
-    const held = records.filter(({ id }) => present.has(id));
-    for (const { id, state } of held) if (!UNDER_WAY.includes(state)) giveBack(id);
-    const awaited = held.filter(({ state }) => UNDER_WAY.includes(state));
-    if (awaited.length === 0) return;
-    const seconds = Math.max(0, Math.ceil((deadline - clock.now()) / 1000));
-    log.info(
-      { deployments: awaited.map(({ id }) => id), secondsLeft: seconds },
-      `stopping: waits up to ${seconds} s more for ${awaited.map(describe).join(' and ')}`,
-    );
-  } catch (error) {
-    log.warn({ err: error }, `stopping: waits for ${inHand().join(', ')}; ${messageOf(error)}`);
-  }
+  const read = await within(clock, ANSWER_MS, grace.records(inHand())).catch(() => 'late' as const);
+  const known = new Map(read === 'late' ? [] : read.value.map((record) => [record.id, record]));
+  for (const { id, state } of known.values()) if (!UNDER_WAY.includes(state)) giveBack(id);
+  const awaited = inHand().filter((id) => UNDER_WAY.includes(known.get(id)?.state ?? 'loading'));
+  if (awaited.length === 0) return;
+  const seconds = Math.max(0, Math.ceil((deadline - clock.now()) / 1000));
+  const what = awaited.map((id) => describe(id, known.get(id))).join(' and ');
+  const redis = read === 'late' ? '; Redis does not answer' : '';
+  log.info(
+    { deployments: awaited, secondsLeft: seconds },
+    `stopping: waits up to ${seconds} s more for ${what}${redis}`,
+  );
 }
 
-function describe({ id, state, rows, rowsTotal }: DeploymentRecord): string {
-  const counted = rowsTotal === undefined ? '' : `, ${rows ?? 0} of ${rowsTotal} rows`;
-  return `${id} (${state}${counted})`;
+function describe(id: string, record: DeploymentRecord | undefined): string {
+  if (!record) return id;
+  const { state, rows, rowsTotal } = record;
+  return `${id} (${state}${rowsTotal === undefined ? '' : `, ${rows ?? 0} of ${rowsTotal} rows`})`;
 }

@@ -19,9 +19,10 @@ export interface PresenceOptions {
   readonly instances: Instances;
   readonly clock: Clock;
   readonly log: Logger;
-  /** @default 10_000 */
-  readonly everyMs?: number;
 }
+
+/** How often it looks whether what it does has changed; that is told at once, all else by the beat. */
+const LOOK_EVERY_MS = 1000;
 
 /** A stopping process waits no longer than this for Redis to hear its goodbye; silence says the same later. */
 const GOODBYE_MS = 2000;
@@ -31,6 +32,8 @@ export class Presence implements Service {
   readonly #options: PresenceOptions;
   #state: 'running' | 'stopping' = 'running';
   #cancel: (() => void) | undefined;
+  /** Deployments in hand by the last beat. */
+  #told = 0;
   /** The beat under way: a goodbye must not be overtaken by it. */
   #beating: Promise<void> = Promise.resolve();
 
@@ -40,9 +43,12 @@ export class Presence implements Service {
 
   async start(): Promise<void> {
     if (this.#cancel) return;
-    const { clock, everyMs } = this.#options;
     await this.#beat();
-    this.#cancel = clock.every(everyMs ?? BEAT_EVERY_MS, () => this.#attempt(() => this.#beat()));
+    let looks = 0;
+    this.#cancel = this.#options.clock.every(LOOK_EVERY_MS, async () => {
+      const due = ++looks % (BEAT_EVERY_MS / LOOK_EVERY_MS) === 0;
+      if (due || this.#options.meter.active !== this.#told) await this.#attempt(() => this.#beat());
+    });
   }
 
   /** Others see at once that it takes nothing new. */
@@ -69,6 +75,7 @@ export class Presence implements Service {
 
   #beat(): Promise<void> {
     const { instances, id, kind, capacity, meter, scan } = this.#options;
+    this.#told = meter.active;
     this.#beating = instances.beat({
       id,
       kind,
