@@ -61,8 +61,9 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
   };
   const status = plan.scans ? statusFile(parts) : undefined;
   const stack = await stackOn(backend, async () => [
-    ...(status ? [status] : []),
+    // First, so that the first status counts this process too.
     presence(parts, plan),
+    ...(status ? [status] : []),
     ...(await plan.make(parts)),
   ]);
   await stack.start();
