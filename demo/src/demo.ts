@@ -87,6 +87,8 @@ function settingsOf(
     num_workers: String(demo.workers),
     // A gate that closes for a moment must not cost a minute of a run that takes two.
     health_check_retry_delay: '5',
+    // Who interrupts a demo does not wait five minutes for its loads.
+    shutdown_timeout: '5',
   };
   const set = Object.entries(chosen).map(([name, value]) => `${name} ${value}`);
   say(`The demo sets ${set.join(', ')}; its log is ${join(directory, 'graphshift.log')}`);

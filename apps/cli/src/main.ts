@@ -1,12 +1,15 @@
 #!/usr/bin/env node
+import { EXIT } from './exit-codes.ts';
 import { runCommand } from './run-command.ts';
 
-const interrupted = new AbortController();
+// The first signal stops in order, the second does not wait for running work, a third ends at once.
+const [stop, hurry] = [new AbortController(), new AbortController()];
+let asked = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // A second signal ends what does not want to end.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(signal);
+    const next = [stop, hurry].find((step) => !step.signal.aborted);
+    if (!next || !asked) process.exit(EXIT.interrupted);
+    next.abort(signal);
   });
 }
 
@@ -14,5 +17,11 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   environment: process.env,
   directory: process.cwd(),
   write: (text) => void process.stdout.write(text),
-  signal: interrupted.signal,
+  // A command that never asks for it has nothing to put in order: its first signal ends it.
+  get signal() {
+    asked = true;
+    return stop.signal;
+  },
+  hurry: hurry.signal,
+  exit: (code) => process.exit(code),
 });

@@ -9,6 +9,7 @@ import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSimulate } from './commands/simulate.ts';
+import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
@@ -17,6 +18,7 @@ import type { Surroundings } from './session.ts';
 const ADD = [
   addUp,
   addProcesses,
+  addStatus,
   addDeployments,
   addDead,
   addAliases,

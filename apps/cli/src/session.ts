@@ -28,6 +28,10 @@ export interface Surroundings {
   readonly write: (text: string) => void;
   /** Aborts at SIGINT or SIGTERM; the reason is the signal's name. */
   readonly signal: AbortSignal;
+  /** Aborts at the second of them: who waits for running work gives it up. */
+  readonly hurry?: AbortSignal;
+  /** Ends the process at once, whatever it still waits for. */
+  readonly exit?: (code: number) => void;
 }
 
 /** One run of a command: settings read, output chosen. */

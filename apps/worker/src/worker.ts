@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
   type Backend,
+  type BusyMeter,
   type Checkpoint,
   Cutover,
   DeadLetterDesk,
@@ -9,6 +8,7 @@ import {
   FencedChanges,
   Gate,
   gateThresholds,
+  makeInstanceId,
   type QueueTimes,
   Retention,
   type Service,
@@ -20,6 +20,12 @@ import { Upkeep } from './upkeep/upkeep.ts';
 
 export interface WorkerOptions {
   readonly backend: Backend;
+  /** Name of this process in records and the audit stream. @default one of its own */
+  readonly instance?: string;
+  /** Takes note of how busy the worker is. */
+  readonly meter?: BusyMeter;
+  /** Aborts when running loads shall not have their `shutdown_timeout` any more. */
+  readonly hurry?: AbortSignal;
   /** Lock and stall times; shorter ones are for tests. */
   readonly times?: QueueTimes;
   /** @default 10_000 */
@@ -46,7 +52,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     drainMs: orchestrator.drain_seconds === undefined ? store.drainMs : orchestrator.drain_seconds * 1000,
   });
   const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
-  const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const holder = options.instance ?? makeInstanceId();
   const context: DeployContext = { backend, cutover, retention, gate, holder, checkpoint };
   const consumer = new DeploymentConsumer({
     blocking: await backend.connect(),
@@ -56,6 +62,12 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     concurrency: orchestrator.num_workers,
     handle: (pickup) => deploy(context, pickup),
     ...(times && { times }),
+    ...(options.meter && { meter: options.meter }),
+    grace: {
+      timeoutMs: orchestrator.shutdown_timeout * 1000,
+      ...(options.hurry && { hurry: options.hurry }),
+      records: (ids) => deployments.getMany(ids),
+    },
   });
   const desk = new DeadLetterDesk({
     connection: backend.redis,

@@ -68,7 +68,7 @@ export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
 export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
-export { withDeadline } from './platform/deadline.ts';
+export { withDeadline, within } from './platform/deadline.ts';
 export {
   asGraphshiftError,
   assertNever,
@@ -82,6 +82,8 @@ export {
 export { failuresOf, throwIfAny } from './platform/failures.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
+export { VERSION } from './platform/version.ts';
+export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
@@ -92,7 +94,10 @@ export {
   type Refusal,
   type TransitionResult,
 } from './queue/deployment-store.ts';
+export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
+export { Lease } from './queue/lease.ts';
+export { Statistics } from './queue/statistics.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
 export { Retention } from './retention/retention.ts';
@@ -129,3 +134,7 @@ export {
   writeSnapshot,
 } from './snapshot-source/simulate.ts';
 export { snapshotContentHash } from './snapshot-source/snapshot-hash.ts';
+export { type LiveStatus, readLiveStatus } from './status/live-status.ts';
+export { Presence } from './status/presence.ts';
+export { makeStatus, type Status } from './status/status.ts';
+export { STATUS_LEASE_MS, StatusFile } from './status/status-file.ts';

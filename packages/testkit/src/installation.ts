@@ -36,6 +36,7 @@ export async function makeInstallation(): Promise<Installation> {
     GRAPHSHIFT_ORCHESTRATOR_HEALTH_CHECK_RETRY_DELAY: '0.2',
     GRAPHSHIFT_ORCHESTRATOR_RETRY_BACKOFF_BASE: '1',
     GRAPHSHIFT_ORCHESTRATOR_LOADER_MEMORY_MB: '512',
+    GRAPHSHIFT_ORCHESTRATOR_STATUS_FILE: join(directory, 'orchestrator_status.json'),
   };
   const settings = (flags = {}) => readSettings({ environment, directory, flags }).settings;
   const backends: Backend[] = [];

@@ -1,9 +1,9 @@
-import { type Backend, openBackend, type Service, ServiceStack, snapshotRoots } from '@graphshift/core';
+import { type Backend, type Service, snapshotRoots } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
 import { act, makeCommand, type Registry } from '../command.ts';
-import { EXIT } from '../exit-codes.ts';
+import { type ProcessParts, runProcess } from '../process-life.ts';
 import { Session } from '../session.ts';
 
 /** `producer`, `worker`, `dashboard`: one process of that kind, as in a container, until a signal ends it. */
@@ -16,8 +16,10 @@ export function addProcesses(registry: Registry): void {
       'orchestrator.data_path': options.data,
       'orchestrator.scan_interval': options.scanInterval,
     };
-    return runProcess(new Session(surroundings, options, flags, false), 'producer', async (backend) => {
-      return makeProducer(backend, surroundings.directory);
+    return runProcess(new Session(surroundings, options, flags, false), {
+      kind: 'producer',
+      scans: true,
+      make: async ({ backend, directory }) => [scanning(makeProducer(backend, directory))],
     });
   });
   const worker = makeCommand('worker', 'run deployments from the queue').option(
@@ -26,17 +28,20 @@ export function addProcesses(registry: Registry): void {
   );
   act<{ workers?: string }>(worker, registry, async (options, surroundings) => {
     const flags = { 'orchestrator.num_workers': options.workers };
-    return runProcess(new Session(surroundings, options, flags, false), 'worker', (backend) =>
-      createWorker({ backend }),
-    );
+    return runProcess(new Session(surroundings, options, flags, false), {
+      kind: 'worker',
+      loads: true,
+      make: async (parts) => [await makeWorker(parts)],
+    });
   });
   const dashboard = makeCommand('dashboard', 'Bull Board, the page and the API')
     .option('--host <HOST>', 'address to listen on')
     .option('--port <PORT>', 'port; 0 takes a free one');
   act<{ host?: string; port?: string }>(dashboard, registry, async (options, surroundings) => {
     const flags = { 'dashboard.host': options.host, 'dashboard.port': options.port };
-    return runProcess(new Session(surroundings, options, flags, false), 'dashboard', async (backend) => {
-      return createDashboard({ backend });
+    return runProcess(new Session(surroundings, options, flags, false), {
+      kind: 'dashboard',
+      make: async ({ backend }) => [createDashboard({ backend })],
     });
   });
   registry.program.addCommand(producer).addCommand(worker).addCommand(dashboard);
@@ -47,41 +52,15 @@ export function makeProducer(backend: Backend, directory: string): Producer {
   return new Producer({ backend, roots: snapshotRoots(backend.settings, directory) });
 }
 
-async function runProcess(
-  session: Session,
-  kind: string,
-  make: (backend: Backend) => Promise<Service>,
-): Promise<number> {
-  session.announceSettings();
-  const backend = await openBackend({
-    settings: session.read.settings,
-    log: session.log.child({ kind }),
-    directory: session.surroundings.directory,
-    readsSnapshots: kind !== 'dashboard',
-  });
-  const stack = await stackOn(backend, async () => [await make(backend)]);
-  await stack.start();
-  session.log.info({ kind, pid: process.pid }, `${kind} runs`);
-  const reason = await aborted(session.surroundings.signal);
-  session.log.info({ kind }, `${kind} stops: ${reason}`);
-  await stack.stop();
-  return reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
+/** A producer that scans no more as soon as its process begins to stop, whatever the others still wait for. */
+export function scanning(producer: Producer): Service {
+  return {
+    start: () => producer.start(),
+    quiesce: () => producer.stop(),
+    stop: () => producer.stop(),
+  };
 }
 
-/** The backend with what runs on it, as one; a part that cannot be made closes the backend. */
-export async function stackOn(backend: Backend, make: () => Promise<Service[]>): Promise<ServiceStack> {
-  try {
-    return new ServiceStack([{ start: async () => {}, stop: () => backend.stop() }, ...(await make())]);
-  } catch (error) {
-    await backend.stop();
-    throw error;
-  }
-}
-
-/** Resolves with the signal's name when one comes. */
-export function aborted(signal: AbortSignal): Promise<string> {
-  if (signal.aborted) return Promise.resolve(String(signal.reason));
-  return new Promise((resolveReason) => {
-    signal.addEventListener('abort', () => resolveReason(String(signal.reason)), { once: true });
-  });
+export function makeWorker({ backend, instance, meter, hurry }: ProcessParts): Promise<Service> {
+  return createWorker({ backend, instance, meter, hurry });
 }

@@ -4,18 +4,17 @@ import {
   type DeploymentView,
   HEAD_STATES,
   isEndState,
-  openBackend,
   type Refusal,
 } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import type { Producer } from '@graphshift/producer';
-import { createWorker } from '@graphshift/worker';
 import { act, examples, makeCommand, type Registry } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Output, table, toJson } from '../output.ts';
+import { runProcess } from '../process-life.ts';
 import { Session } from '../session.ts';
 import { checkWhole, DEPLOYMENT_COLUMNS } from './deployments.ts';
-import { aborted, makeProducer, stackOn } from './processes.ts';
+import { makeProducer, makeWorker, scanning } from './processes.ts';
 
 interface UpOptions {
   readonly data?: string;
@@ -41,29 +40,25 @@ export function addUp(registry: Registry): void {
   act<UpOptions>(up, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options, flagsOf(options), false);
     const timeoutMs = checkWhole('--once-timeout', options.onceTimeout) * 1000;
-    session.announceSettings();
-    const backend = await openBackend({
-      settings: session.read.settings,
-      log: session.log,
-      directory: surroundings.directory,
-      readsSnapshots: true,
+    let producer: Producer | undefined;
+    return runProcess(session, {
+      kind: 'up',
+      scans: true,
+      loads: true,
+      make: async (parts) => {
+        producer = makeProducer(parts.backend, surroundings.directory);
+        // The producer first: a root that cannot be read is told before anything is announced. The worker last, so
+        // that the dashboard still shows what it waits for when it stops.
+        return [
+          scanning(producer),
+          ...(options.once ? [] : [await announced(parts.backend, session)]),
+          await makeWorker(parts),
+        ];
+      },
+      ...(options.once && {
+        work: ({ backend }) => untilSettled(backend, () => producer?.settled === true, session, timeoutMs),
+      }),
     });
-    const producer = makeProducer(backend, surroundings.directory);
-    // The producer first: a root that cannot be read is told before anything is announced.
-    const stack = await stackOn(backend, async () => [
-      producer,
-      await createWorker({ backend }),
-      ...(options.once ? [] : [await announced(backend, session)]),
-    ]);
-    await stack.start();
-    try {
-      if (options.once) return await untilSettled(backend, producer, session, timeoutMs);
-      const reason = await aborted(surroundings.signal);
-      session.log.info(`stops: ${reason}`);
-      return reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
-    } finally {
-      await stack.stop();
-    }
   });
   registry.program.addCommand(up);
 }
@@ -93,7 +88,7 @@ async function announced(backend: Backend, session: Session) {
 /** Waits until the producer has recorded everything and nothing is left to do, then prints what came of it. */
 async function untilSettled(
   backend: Backend,
-  producer: Producer,
+  settled: () => boolean,
   session: Session,
   timeoutMs: number,
 ): Promise<number> {
@@ -103,7 +98,7 @@ async function untilSettled(
   for (;;) {
     const counts = await operations.counts();
     const open = counts.discovered + HEAD_STATES.reduce((sum, state) => sum + counts[state], 0);
-    if (producer.settled && open === 0) break;
+    if (settled() && open === 0) break;
     if (clock.now() > deadline) {
       const left = await operations.deployments();
       const reasons = new Set(

@@ -2,6 +2,8 @@
 export interface Service {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** The first half of a stop, for those that have one: takes nothing new; what runs goes on. */
+  quiesce?(): Promise<void>;
 }
 
 /**
@@ -21,6 +23,13 @@ export class ServiceStack implements Service {
   start(): Promise<void> {
     this.#starting ??= this.#startAll();
     return this.#starting;
+  }
+
+  /** All at once; every one is tried, and the first error thrown at the end. */
+  async quiesce(): Promise<void> {
+    const results = await Promise.allSettled(this.#started.map((service) => service.quiesce?.()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   stop(): Promise<void> {

@@ -51,6 +51,15 @@ export async function connectRedis(options: ConnectionOptions): Promise<Redis> {
   }
 }
 
+/** Says a queue's problem once, not every two seconds for as long as Redis is away. */
+export function complainOnce(log: Logger, queue: string): (error: Error) => void {
+  let last = '';
+  return (error) => {
+    if (error.message !== last) log.warn({ err: error }, `${queue} queue: ${error.message}`);
+    last = error.message;
+  };
+}
+
 const MINIMUM_VERSION = [6, 2] as const;
 
 /**

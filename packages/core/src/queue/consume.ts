@@ -4,11 +4,15 @@ import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Outcome } from '../deployment/outcome.ts';
 import type { Clock } from '../platform/clock.ts';
+import { within } from '../platform/deadline.ts';
 import { assertNever, GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
+import { BusyMeter } from './busy-meter.ts';
 import { DEPLOY_QUEUE, type DeployPayload, deployPayload, isNewerPayload } from './catalogue.ts';
+import { complainOnce } from './connection.ts';
 import type { Keys } from './keys.ts';
+import { type Grace, waitForLoads } from './stop-grace.ts';
 
 /** One wake-up in a handler's hands. */
 export interface Pickup {
@@ -33,6 +37,12 @@ export const QUEUE_TIMES: QueueTimes = { lockMs: 30_000, stalledCheckMs: 10_000 
 /** A newer worker takes it within this time, or it comes round again. */
 const NEWER_PAYLOAD_DELAY_MS = 30_000;
 
+/** What a stopping worker still gets from the queue goes to another one at once. */
+const UNTOUCHED_DELAY_MS = 200;
+
+/** How long giving back may take; what is not given back by then comes back when its lock runs out. */
+const GIVE_BACK_LIMIT_MS = 20_000;
+
 export interface ConsumerOptions {
   /** A connection of its own: the worker waits in blocking commands on it. */
   readonly blocking: Redis;
@@ -41,19 +51,33 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly times?: QueueTimes;
+  /** What running loads get when it stops; left out, they are given back at once. */
+  readonly grace?: Grace;
+  readonly meter?: BusyMeter;
   readonly handle: (pickup: Pickup) => Promise<Outcome>;
+}
+
+interface Running {
+  readonly deployment: string;
+  readonly controller: AbortController;
+  renewedAt: number;
 }
 
 export class DeploymentConsumer implements Service {
   readonly #options: ConsumerOptions;
-  readonly #running = new Map<string, { readonly controller: AbortController; renewedAt: number }>();
+  readonly #running = new Map<string, Running>();
+  readonly #meter: BusyMeter;
   #stopWatching: (() => void) | undefined;
   /** Delays of retries under way, by job id, for BullMQ's backoff strategy to read. */
   readonly #delays = new Map<string, number>();
   #worker: Worker | undefined;
+  #stopping: Promise<void> | undefined;
+  /** Called when nothing is in hand any more. */
+  #onIdle: (() => void) | undefined;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#meter = options.meter ?? new BusyMeter(options.clock);
   }
 
   /** Deployments in hand. */
@@ -75,7 +99,7 @@ export class DeploymentConsumer implements Service {
       maxStalledCount: 1_000_000,
       settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#delays.get(job?.id ?? '') ?? 0 },
     });
-    this.#worker.on('error', (error) => log.warn({ err: error }, `deploy queue: ${error.message}`));
+    this.#worker.on('error', complainOnce(log, 'deploy'));
     this.#worker.on('lockRenewalFailed', (ids: string[]) => {
       for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
     });
@@ -86,16 +110,49 @@ export class DeploymentConsumer implements Service {
     await this.#worker.waitUntilReady();
   }
 
-  /** Takes nothing new, gives back what is in hand, and waits for it. */
+  /** Takes nothing new from the queue; what is in hand goes on. */
+  async quiesce(): Promise<void> {
+    await this.#worker?.pause(true);
+  }
+
+  /**
+   * Takes nothing new, lets running loads have their grace, gives back what is left, and waits for it.
+   * @throws ABORTED when something could not be given back, as while Redis does not answer
+   */
   async stop(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
-    this.#worker = undefined;
+    if (!this.#worker) return;
+    this.#stopping ??= this.#end(this.#worker);
+    await this.#stopping;
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    const { clock, log, grace } = this.#options;
     await worker.pause(true);
-    for (const id of this.#running.keys())
-      this.#abort(id, new GraphshiftError('ABORTED', 'the worker is stopping'));
-    await worker.close();
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    const inHand = () => [...this.#running.values()].map(({ deployment }) => deployment);
+    if (grace && grace.timeoutMs > 0) {
+      await waitForLoads(grace, { clock, log, inHand, idle, giveBack: (id) => this.#giveBack(id) });
+    }
+    for (const deployment of inHand()) this.#giveBack(deployment);
+    const closed = await within(clock, GIVE_BACK_LIMIT_MS, worker.close());
     this.#stopWatching?.();
+    this.#worker = undefined;
+    this.#stopping = undefined;
+    if (closed !== 'late') return;
+    const what = inHand().join(', ') || 'jobs of the queue';
+    const message = `not given back within ${GIVE_BACK_LIMIT_MS / 1000} s: ${what}; the next worker takes them up when their locks have run out`;
+    // Said here too: what still has to stop may not answer either, and nobody would hear the error.
+    log.error(message);
+    throw new GraphshiftError('ABORTED', message);
+  }
+
+  #giveBack(deployment: string): void {
+    for (const running of this.#running.values()) {
+      if (running.deployment === deployment)
+        running.controller.abort(new GraphshiftError('ABORTED', 'the worker is stopping'));
+    }
   }
 
   #abort(id: string, reason: GraphshiftError): void {
@@ -121,12 +178,17 @@ export class DeploymentConsumer implements Service {
     if (isNewerPayload(job.data)) {
       return this.#delay(job, token, NEWER_PAYLOAD_DELAY_MS);
     }
+    // A fetch that was under way when the worker was told to stop may still bring one.
+    if (this.#worker?.isPaused()) return this.#delay(job, token, UNTOUCHED_DELAY_MS);
     this.#delays.delete(id);
+    const payload = deployPayload.parse(job.data);
     const controller = new AbortController();
-    this.#running.set(id, { controller, renewedAt: this.#options.clock.now() });
+    const renewedAt = this.#options.clock.now();
+    this.#running.set(id, { deployment: payload.deployment, controller, renewedAt });
+    this.#meter.begin(id);
     try {
       const outcome = await this.#options.handle({
-        payload: deployPayload.parse(job.data),
+        payload,
         signal: controller.signal,
         progress: async (value) => job.updateProgress(value),
         note: async (line) => void (await job.log(line)),
@@ -134,6 +196,8 @@ export class DeploymentConsumer implements Service {
       return await this.#settle(job, token, outcome);
     } finally {
       this.#running.delete(id);
+      this.#meter.end(id);
+      if (this.#running.size === 0) this.#onIdle?.();
     }
   }
 

@@ -11,6 +11,7 @@ import { ERRORS, GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
 import { DEAD_LETTER_QUEUE, deadLetterPayload, jobId, PAYLOAD_VERSION } from './catalogue.ts';
+import { complainOnce } from './connection.ts';
 import type { DeploymentStore } from './deployment-store.ts';
 import type { Keys } from './keys.ts';
 import type { WakeUps } from './wake-ups.ts';
@@ -145,9 +146,7 @@ export class DeadLetterDesk implements Service {
         stalledInterval: 10_000,
       },
     );
-    this.#worker.on('error', (error) =>
-      this.#options.log.warn({ err: error }, `dead-letter queue: ${error.message}`),
-    );
+    this.#worker.on('error', complainOnce(this.#options.log, 'dead-letter'));
     await this.#worker.waitUntilReady();
   }
 

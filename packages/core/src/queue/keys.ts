@@ -35,6 +35,12 @@ export interface Keys {
   readonly incarnation: string;
   /** Text: the content hash of a snapshot whose files have these sizes and times. */
   contentHash(fingerprint: string): string;
+  /** Sorted set of instance ids, by server time in ms of their last beat. */
+  readonly instances: string;
+  /** Hash: one running process. */
+  instance(id: string): string;
+  /** Text: the instance that writes the status file; expires unless it is renewed. */
+  readonly statusWriter: string;
   /** Set of the roots that have refusals. */
   readonly refusedRoots: string;
   /** Hash: path → error, for what below a root cannot be a deployment. */
@@ -63,6 +69,9 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,
     contentHash: (fingerprint) => `${prefix}:content-hash:${fingerprint}`,
+    instances: `${prefix}:instances`,
+    instance: (id) => `${prefix}:instance:${id}`,
+    statusWriter: `${prefix}:status-writer`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,
   };

@@ -12,6 +12,9 @@ export const SCRIPTS = [
   'choose-head-1',
   'raise-epoch-1',
   'publish-reading-3',
+  'beat-2',
+  'take-lease-1',
+  'release-lease-1',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

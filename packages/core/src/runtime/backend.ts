@@ -21,7 +21,9 @@ import { checkRedis, connectRedis } from '../queue/connection.ts';
 import { ContentHashes } from '../queue/content-hashes.ts';
 import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
+import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
+import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
 
@@ -42,6 +44,8 @@ export interface Backend extends Service {
   /** The store's health and what it holds, shared by all processes for a few seconds. */
   readonly readings: StoreReadings;
   readonly operations: Operations;
+  readonly instances: Instances;
+  readonly statistics: Statistics;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -112,6 +116,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
+      instances: new Instances(redis, keys),
+      statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
         connections.push(connection);

@@ -1,0 +1,44 @@
+import type { Clock } from '../platform/clock.ts';
+
+/** How busy one process is with deployments, from when the meter was made. */
+export class BusyMeter {
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #since = new Map<string, number>();
+  #endedMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startedAt = clock.now();
+  }
+
+  /** Deployments in hand. */
+  get active(): number {
+    return this.#since.size;
+  }
+
+  get uptimeMs(): number {
+    return this.#msSince(this.#startedAt);
+  }
+
+  /** Milliseconds with a deployment in hand, each slot's own, those still in hand among them. */
+  get busyMs(): number {
+    return [...this.#since.values()].reduce((sum, since) => sum + this.#msSince(since), this.#endedMs);
+  }
+
+  begin(job: string): void {
+    this.#since.set(job, this.#clock.now());
+  }
+
+  end(job: string): void {
+    const since = this.#since.get(job);
+    if (since === undefined) return;
+    this.#since.delete(job);
+    this.#endedMs += this.#msSince(since);
+  }
+
+  /** A clock that was set back has nothing run for less than no time. */
+  #msSince(at: number): number {
+    return Math.max(0, this.#clock.now() - at);
+  }
+}
