@@ -5,8 +5,9 @@ import type { State } from '../deployment/states.ts';
 import type { AliasInfo, GraphStore } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ERRORS, GraphshiftError } from '../platform/errors.ts';
+import type { AuditEntry } from '../queue/audit-stream.ts';
 import type { DeadLetters } from '../queue/dead-letters.ts';
-import type { AuditEntry, DeploymentStore, ListFilter, Refusal } from '../queue/deployment-store.ts';
+import type { DeploymentStore, ListFilter, Refusal } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
 
 /** A deployment as people see it. */

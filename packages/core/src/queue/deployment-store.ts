@@ -10,6 +10,7 @@ import { HEAD_STATES, isEndState, STATES, type State, TRANSITIONS } from '../dep
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
 import { deploymentId, type SnapshotName } from '../snapshot/names.ts';
+import { type AuditEntry, type AuditFilter, AuditStream } from './audit-stream.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts, type RunScript } from './scripts.ts';
 
@@ -62,17 +63,6 @@ export interface ListFilter {
   readonly limit?: number;
 }
 
-export interface AuditEntry {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly deployment: string;
-  readonly from: string;
-  readonly to: string;
-  readonly run: number;
-  readonly holder: string;
-  readonly detail: string;
-}
-
 export interface Refusal {
   readonly path: string;
   readonly error: ErrorRecord;
@@ -100,12 +90,14 @@ export class DeploymentStore {
   readonly #keys: Keys;
   readonly #clock: Clock;
   readonly #script: RunScript;
+  readonly #auditStream: AuditStream;
 
   constructor(redis: Redis, keys: Keys, clock: Clock) {
     this.#redis = redis;
     this.#keys = keys;
     this.#clock = clock;
     this.#script = defineScripts(redis);
+    this.#auditStream = new AuditStream(redis, keys);
   }
 
   /** Records a snapshot, once. `head` is the customer's head afterwards, which must have a job. */
@@ -291,24 +283,9 @@ export class DeploymentStore {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  /** The audit stream, oldest first. @param limit entries at most, the newest @default 1000 */
-  async audit(
-    filter: { customer?: string; deployment?: string; since?: number; limit?: number } = {},
-  ): Promise<AuditEntry[]> {
-    const limit = filter.limit ?? 1000;
-    const entries = await this.#redis.xrevrange(
-      this.#keys.audit,
-      '+',
-      filter.since ?? '-',
-      'COUNT',
-      limit * 10,
-    );
-    return entries
-      .map(([, fields]) => auditEntry(fields))
-      .filter((entry) => filter.deployment === undefined || entry.deployment === filter.deployment)
-      .filter((entry) => filter.customer === undefined || entry.deployment.startsWith(`${filter.customer}@`))
-      .slice(0, limit)
-      .reverse();
+  /** The newest entries of the audit stream, oldest first. */
+  async audit(filter: AuditFilter = {}): Promise<AuditEntry[]> {
+    return this.#auditStream.read(filter);
   }
 
   /** What a person did elsewhere than through a transition, such as in Bull Board, for the audit stream. */
@@ -359,11 +336,4 @@ function encodeFields(fields: RecordFields): Record<string, string | false> {
       return [field, typeof value === 'object' ? JSON.stringify(value) : String(value)];
     }),
   );
-}
-
-function auditEntry(fields: string[]): AuditEntry {
-  const entry: Record<string, string> = {};
-  for (let index = 0; index < fields.length; index += 2) entry[fields[index] ?? ''] = fields[index + 1] ?? '';
-  const { at = '0', deployment = '', from = '', to = '', run = '0', holder = '', detail = '' } = entry;
-  return { at: Number(at), deployment, from, to, run: Number(run), holder, detail };
 }

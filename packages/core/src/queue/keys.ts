@@ -21,6 +21,10 @@ export interface Keys {
   readonly reservations: string;
   /** Stream: every transition. */
   readonly audit: string;
+  /** Text that expires: who exports the audit stream to files. */
+  readonly auditLease: string;
+  /** Hash: `incarnation` and `id` of the last exported audit entry. */
+  readonly auditExported: string;
   /** Hash of counts since the installation began: `discovered`, `completed`, `failed`, `retried`. */
   readonly stats: string;
   /** List: milliseconds from first claim to live of the newest thousand, newest first. */
@@ -48,6 +52,8 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     customers: `${prefix}:customers`,
     reservations: `${prefix}:reservations`,
     audit: `${prefix}:audit`,
+    auditLease: `${prefix}:audit-lease`,
+    auditExported: `${prefix}:audit-exported`,
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,

@@ -10,6 +10,7 @@ export const SCRIPTS = [
   'note-1',
   'choose-head-1',
   'raise-epoch-1',
+  'export-audit-2',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];
