@@ -1,7 +1,8 @@
-import { asGraphshiftError, GraphshiftError } from '@graphshift/core';
+import { asGraphshiftError, GraphshiftError, VERSION } from '@graphshift/core';
 import { Command, CommanderError } from 'commander';
 import type { Registry } from './command.ts';
 import { addAliases } from './commands/aliases.ts';
+import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
@@ -13,13 +14,24 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
 import type { Surroundings } from './session.ts';
 
-const ADD = [addUp, addProcesses, addDeployments, addDead, addAliases, addQuery, addSimulate, addConfig];
+const ADD = [
+  addUp,
+  addProcesses,
+  addDeployments,
+  addDead,
+  addAliases,
+  addAudit,
+  addQuery,
+  addSimulate,
+  addConfig,
+];
 
 /** Runs one command line and answers its exit code; errors are one line on standard error. */
 export async function runCommand(values: readonly string[], surroundings: Surroundings): Promise<number> {
   let exitCode: number = EXIT.done;
   const program = new Command('graphshift')
     .description('Turns snapshot directories into live graph databases with no reader ever noticing')
+    .version(VERSION, '--version', 'print the version')
     .showSuggestionAfterError()
     .exitOverride();
   const registry: Registry = {

@@ -71,8 +71,10 @@ export {
   GraphshiftError,
   messageOf,
 } from './platform/errors.ts';
+export { HealthServer, type HealthServerOptions } from './platform/health-server.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
+export { VERSION } from './platform/version.ts';
 export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';

@@ -3,6 +3,7 @@ import { type Backend, openBackend, type Service, ServiceStack } from '@graphshi
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
+import { attended } from '../attended.ts';
 import { act, makeCommand, type Registry } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Session } from '../session.ts';
@@ -51,7 +52,7 @@ export function makeProducer(backend: Backend, directory: string): Producer {
 
 async function runProcess(
   session: Session,
-  kind: string,
+  kind: 'producer' | 'worker' | 'dashboard',
   make: (backend: Backend) => Promise<Service>,
 ): Promise<number> {
   const backend = await openBackend({
@@ -59,7 +60,8 @@ async function runProcess(
     log: session.log.child({ kind }),
     directory: session.surroundings.directory,
   });
-  const stack = await stackOn(backend, async () => [await make(backend)]);
+  const attendance = { backend, directory: session.surroundings.directory, kind };
+  const stack = await stackOn(backend, async () => attended(attendance, [await make(backend)]));
   await stack.start();
   session.log.info({ kind, pid: process.pid }, `${kind} runs`);
   const reason = await aborted(session.surroundings.signal);

@@ -10,6 +10,7 @@ import {
 import { createDashboard } from '@graphshift/dashboard';
 import type { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
+import { attended } from '../attended.ts';
 import { act, examples, makeCommand, type Registry } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Output, table, toJson } from '../output.ts';
@@ -48,11 +49,14 @@ export function addUp(registry: Registry): void {
     });
     const producer = makeProducer(backend, surroundings.directory);
     // The producer first: a root that cannot be read is told before anything is announced.
-    const stack = await stackOn(backend, async () => [
-      producer,
-      await createWorker({ backend }),
-      ...(options.once ? [] : [await announced(backend, session)]),
-    ]);
+    const attendance = { backend, directory: surroundings.directory, kind: 'up' } as const;
+    const stack = await stackOn(backend, async () =>
+      attended(attendance, [
+        producer,
+        await createWorker({ backend }),
+        ...(options.once ? [] : [await announced(backend, session)]),
+      ]),
+    );
     await stack.start();
     try {
       if (options.once) return await untilSettled(backend, producer, session, timeoutMs);
