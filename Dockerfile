@@ -4,13 +4,15 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /build
 # The pinned pnpm and the packages first, by the lock file alone: a change of sources does not fetch them again.
+# Which pnpm is pinned in package.json, its only place.
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+# hadolint ignore=DL3016
 RUN npm install --global "$(node --print 'require("./package.json").packageManager')" && pnpm fetch
 COPY . .
 RUN pnpm install --offline --frozen-lockfile && pnpm --recursive --filter 'graphshift-cli...' run build
 # What runs: the packages that the command depends on, and what the build made of the sources.
 RUN rm -rf node_modules apps/*/node_modules packages/*/node_modules \
-  && pnpm install --offline --frozen-lockfile --prod --filter 'graphshift-cli...' \
+  && pnpm install --offline --frozen-lockfile --prod --filter-prod 'graphshift-cli...' \
   && rm -rf scripts packages/testkit pnpm-lock.yaml tsconfig.base.json \
   apps/*/src apps/*/test apps/*/tsconfig*.json packages/*/src packages/*/tsconfig*.json
 

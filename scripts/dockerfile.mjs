@@ -23,7 +23,7 @@ const KNOWN = new Set([
 export function parseDockerfile(text) {
   const stages = [];
   for (const { line, text: logical } of logicalLines(text)) {
-    const [, instruction = '', value = ''] = /^(\w+)\s+([\s\S]*)$/.exec(logical) ?? [];
+    const [, instruction = '', value = ''] = /^(\w+)\s+([\s\S]*?)\s*$/.exec(logical) ?? [];
     if (!KNOWN.has(instruction) || /<<-?\w/.test(value))
       throw new Error(`Dockerfile:${line} ${logical.split(/\s/)[0]}: not known here`);
     if (instruction === 'FROM') stages.push(parseFrom(value, line));
@@ -44,9 +44,9 @@ function logicalLines(text) {
     if (/^\s*(#|$)/.test(raw)) return;
     const continued = raw.endsWith('\\');
     const part = continued ? raw.slice(0, -1) : raw;
-    if (open) open.text += `\n${part}`;
+    if (open) open.text += part;
     else {
-      open = { line: index + 1, text: part.trim() };
+      open = { line: index + 1, text: part.trimStart() };
       found.push(open);
     }
     if (!continued) open = undefined;
