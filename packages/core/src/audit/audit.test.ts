@@ -110,6 +110,20 @@ describe('the export of the audit stream', () => {
     expect(await written()).toEqual([first, second, third]);
   });
 
+  it('lets nobody move the mark who has lost the lease meanwhile', async () => {
+    const mark = { incarnation: 'this', id: '5-0' };
+    expect(await stream.holdExport('one', 10_000)).toBe(true);
+    await redis.del(keys.auditLease);
+    expect(await stream.markExported('one', 10_000, mark)).toBe(false);
+    expect(await stream.holdExport('other', 10_000)).toBe(true);
+    expect(await stream.markExported('one', 10_000, mark)).toBe(false);
+    await stream.releaseExport('one');
+    expect(await stream.holdExport('one', 10_000)).toBe(false);
+    expect(await stream.exported()).toBeUndefined();
+    expect(await stream.markExported('other', 10_000, mark)).toBe(true);
+    expect(await stream.exported()).toEqual(mark);
+  });
+
   it('goes on where it was when a process is lost between writing and saying so', async () => {
     const all = [await add(), await add()];
     await files.append(await stream.after('0-0', 10));
