@@ -17,6 +17,7 @@ import {
   StatusFile,
   within,
 } from '@graphshift/core';
+import { attended } from './attended.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Session } from './session.ts';
 
@@ -66,7 +67,7 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
     // First, so that the first status counts this process too.
     presence(parts, plan),
     ...(status ? [status] : []),
-    ...(await plan.make(parts)),
+    ...attended({ backend, directory: surroundings.directory, kind: plan.kind }, await plan.make(parts)),
   ]);
   await stack.start();
   backend.log.info({ pid: process.pid }, `${plan.kind} runs as ${parts.instance}`);

@@ -1,7 +1,8 @@
-import { asGraphshiftError, type ErrorCode, failuresOf, GraphshiftError } from '@graphshift/core';
+import { asGraphshiftError, type ErrorCode, failuresOf, GraphshiftError, VERSION } from '@graphshift/core';
 import { Command, CommanderError } from 'commander';
 import type { Registry } from './command.ts';
 import { addAliases } from './commands/aliases.ts';
+import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
@@ -23,6 +24,7 @@ const ADD = [
   addDead,
   addAliases,
   addRollback,
+  addAudit,
   addQuery,
   addSimulate,
   addConfig,
@@ -33,6 +35,7 @@ export async function runCommand(values: readonly string[], surroundings: Surrou
   let exitCode: number = EXIT.done;
   const program = new Command('graphshift')
     .description('Turns snapshot directories into live graph databases with no reader ever noticing')
+    .version(VERSION, '--version', 'print the version')
     .showSuggestionAfterError()
     .exitOverride();
   const registry: Registry = {

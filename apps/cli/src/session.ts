@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type Backend,
   type BackendOptions,
@@ -8,6 +9,7 @@ import {
   openConfiguredStore,
   type ReadSettings,
   readSettings,
+  systemClock,
 } from '@graphshift/core';
 import { type Output, toJson } from './output.ts';
 
@@ -41,7 +43,10 @@ export class Session {
   readonly read: ReadSettings;
   readonly log: Logger;
 
-  /** @param flags values of the command's own flags, by path of the setting */
+  /**
+   * @param flags values of the command's own flags, by path of the setting
+   * @param quiet false for a process that runs on: it speaks from `info` on, and writes log files
+   */
   constructor(
     surroundings: Surroundings,
     options: GlobalOptions,
@@ -63,9 +68,13 @@ export class Session {
       },
     });
     // A command that prints keeps quiet about the rest, unless it is asked to speak.
-    const { level } = this.read.settings.log;
+    const { level, files, directory, max_files: maxFiles } = this.read.settings.log;
     this.log = createLogger({
       level: quiet && this.read.sources.get('log.level') === 'default' ? 'warn' : level,
+      ...(!quiet &&
+        files && {
+          files: { directory: resolve(surroundings.directory, directory), maxFiles, clock: systemClock },
+        }),
     });
   }
 

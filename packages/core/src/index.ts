@@ -1,5 +1,7 @@
 /** The one door for the apps. */
 
+export type { AuditExport } from './audit/audit-export.ts';
+export { type AuditTrailOptions, makeAuditExport, readAuditTrail } from './audit/audit-trail.ts';
 export { type ProfileFile, profileNames } from './config/profiles.ts';
 export {
   CONFIG_FILE,
@@ -80,16 +82,17 @@ export {
   messageOf,
 } from './platform/errors.ts';
 export { failuresOf, throwIfAny } from './platform/failures.ts';
+export { HealthServer, type HealthServerOptions } from './platform/health-server.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { VERSION } from './platform/version.ts';
+export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
 export {
-  type AuditEntry,
   DeploymentStore,
   type Refusal,
   type TransitionResult,

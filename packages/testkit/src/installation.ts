@@ -31,6 +31,8 @@ export async function makeInstallation(): Promise<Installation> {
     REDIS_URL: redis.url,
     GRAPHSHIFT_STORE: `embedded:${store}`,
     GRAPHSHIFT_DATA: data,
+    GRAPHSHIFT_LOG_DIRECTORY: join(directory, 'logs'),
+    GRAPHSHIFT_AUDIT_DIRECTORY: join(directory, 'audit'),
     GRAPHSHIFT_ORCHESTRATOR_SCAN_INTERVAL: '0.2',
     GRAPHSHIFT_ORCHESTRATOR_SETTLE_SECONDS: '0.1',
     GRAPHSHIFT_ORCHESTRATOR_HEALTH_CHECK_RETRY_DELAY: '0.2',

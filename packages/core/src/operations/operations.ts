@@ -6,9 +6,10 @@ import { CANCELLABLE_STATES, type State } from '../deployment/states.ts';
 import type { AliasInfo, DatabaseInfo, GraphStore, Hold } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ERRORS, type ErrorClass, type ErrorCode, GraphshiftError } from '../platform/errors.ts';
+import type { AuditEntry } from '../queue/audit-stream.ts';
 import type { DeadLetters } from '../queue/dead-letters.ts';
 import type { ListFilter } from '../queue/deployment-reader.ts';
-import type { AuditEntry, DeploymentStore, Refusal } from '../queue/deployment-store.ts';
+import type { DeploymentStore, Refusal } from '../queue/deployment-store.ts';
 import type { WakeUps } from '../queue/wake-ups.ts';
 
 /** What went wrong last, and what to do about it. */

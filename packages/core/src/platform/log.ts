@@ -1,4 +1,5 @@
-import { type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { LogFile, type LogFileOptions } from './log-files.ts';
 
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'child' | 'level'>;
 
@@ -9,29 +10,44 @@ export interface LogOptions {
   readonly pretty?: boolean;
   /** Fields on every line, such as the process's kind. */
   readonly base?: Record<string, unknown>;
+  /** Log files beside the console; none unless given. */
+  readonly files?: LogFileOptions;
 }
 
 const SECRETS = ['password', 'token', '*.password', '*.token', 'authorization', '*.authorization'];
 
-/** A logger that writes to standard error: standard output belongs to what a command prints. */
+/**
+ * A logger that writes to standard error: standard output belongs to what a command prints.
+ * @throws CONFIG_INVALID when `files` names a directory that no file can be made in
+ */
 export function createLogger(options: LogOptions = {}): Logger {
-  const pretty = options.pretty ?? process.stderr.isTTY === true;
   const settings = {
     level: options.level ?? 'info',
     base: options.base ?? {},
     redact: { paths: SECRETS, censor: '[secret]' },
+    timestamp: pino.stdTimeFunctions.isoTime,
   };
-  if (!pretty)
-    return pino(
-      { ...settings, timestamp: pino.stdTimeFunctions.isoTime },
-      pino.destination({ fd: 2, sync: true }),
-    );
-  return pino({
-    ...settings,
-    transport: {
-      target: 'pino-pretty',
-      options: { destination: 2, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true },
-    },
+  const terminal = consoleStream(options.pretty ?? process.stderr.isTTY === true);
+  if (!options.files || settings.level === 'silent') return pino(settings, terminal);
+  const file = new LogFile(options.files);
+  // The logger's own level decides for both; the least one here lets through what it passes.
+  const level = 'trace';
+  const logger = pino(
+    settings,
+    pino.multistream([
+      { level, stream: terminal },
+      { level, stream: file },
+    ]),
+  );
+  file.onProblem = (message) => logger.warn({ directory: options.files?.directory }, message);
+  return logger;
+}
+
+function consoleStream(pretty: boolean): DestinationStream {
+  if (!pretty) return pino.destination({ fd: 2, sync: true });
+  return pino.transport({
+    target: 'pino-pretty',
+    options: { destination: 2, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true },
   });
 }
 

@@ -10,6 +10,7 @@ import { ACTIVE_STATES, IDLE_STATES, isEndState, type State, TRANSITIONS } from 
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
 import { deploymentId, type SnapshotName } from '../snapshot/names.ts';
+import { type AuditEntry, type AuditFilter, AuditStream } from './audit-stream.ts';
 import { DeploymentReader } from './deployment-reader.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts, type RunScript } from './scripts.ts';
@@ -81,17 +82,6 @@ export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
   | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy'; readonly found: string };
 
-export interface AuditEntry {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly deployment: string;
-  readonly from: string;
-  readonly to: string;
-  readonly run: number;
-  readonly holder: string;
-  readonly detail: string;
-}
-
 export interface Refusal {
   readonly path: string;
   readonly error: ErrorRecord;
@@ -118,12 +108,14 @@ export class DeploymentStore extends DeploymentReader {
   readonly #clock: Clock;
   readonly #script: RunScript;
   readonly #order: string;
+  readonly #auditStream: AuditStream;
 
   constructor(redis: Redis, keys: Keys, clock: Clock, policy: Policy = { order: 'newest-first' }) {
     super(redis, keys);
     this.#clock = clock;
     this.#script = defineScripts(redis);
     this.#order = orderWords(policy);
+    this.#auditStream = new AuditStream(redis, keys);
   }
 
   /** Records a snapshot, once. `head` is the customer's head afterwards, which must have a job. */
@@ -257,24 +249,9 @@ export class DeploymentStore extends DeploymentReader {
     return (await this.redis.get(this.keys.incarnation)) ?? '';
   }
 
-  /** The audit stream, oldest first. @param limit entries at most, the newest @default 1000 */
-  async audit(
-    filter: { customer?: string; deployment?: string; since?: number; limit?: number } = {},
-  ): Promise<AuditEntry[]> {
-    const limit = filter.limit ?? 1000;
-    const entries = await this.redis.xrevrange(
-      this.keys.audit,
-      '+',
-      filter.since ?? '-',
-      'COUNT',
-      limit * 10,
-    );
-    return entries
-      .map(([, fields]) => auditEntry(fields))
-      .filter((entry) => filter.deployment === undefined || entry.deployment === filter.deployment)
-      .filter((entry) => filter.customer === undefined || entry.deployment.startsWith(`${filter.customer}@`))
-      .slice(0, limit)
-      .reverse();
+  /** The newest entries of the audit stream, oldest first. */
+  async audit(filter: AuditFilter = {}): Promise<AuditEntry[]> {
+    return this.#auditStream.read(filter);
   }
 
   /** What a person did elsewhere than through a transition, such as in Bull Board, for the audit stream. */
@@ -319,11 +296,4 @@ function encodeFields(fields: RecordFields): Record<string, string | false> {
       return [field, typeof value === 'object' ? JSON.stringify(value) : String(value)];
     }),
   );
-}
-
-function auditEntry(fields: string[]): AuditEntry {
-  const entry: Record<string, string> = {};
-  for (let index = 0; index < fields.length; index += 2) entry[fields[index] ?? ''] = fields[index + 1] ?? '';
-  const { at = '0', deployment = '', from = '', to = '', run = '0', holder = '', detail = '' } = entry;
-  return { at: Number(at), deployment, from, to, run: Number(run), holder, detail };
 }

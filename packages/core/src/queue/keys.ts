@@ -27,6 +27,10 @@ export interface Keys {
   readonly gate: string;
   /** Stream: every transition. */
   readonly audit: string;
+  /** Text that expires: who exports the audit stream to files. */
+  readonly auditLease: string;
+  /** Hash: `incarnation` and `id` of the last exported audit entry. */
+  readonly auditExported: string;
   /** Hash of counts since the installation began: `discovered`, `completed`, `failed`, `retried`. */
   readonly stats: string;
   /** List: milliseconds from first claim to live of the newest thousand, newest first. */
@@ -65,6 +69,8 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     readingLease: `${prefix}:reading-lease`,
     gate: `${prefix}:gate`,
     audit: `${prefix}:audit`,
+    auditLease: `${prefix}:audit-lease`,
+    auditExported: `${prefix}:audit-exported`,
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,

@@ -15,6 +15,7 @@ export const SCRIPTS = [
   'beat-2',
   'take-lease-1',
   'release-lease-1',
+  'export-audit-2',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];
