@@ -7,6 +7,8 @@ import { GraphshiftError } from '../platform/errors.ts';
 import { type Logger, silentLogger } from '../platform/log.ts';
 import type { Backend } from '../runtime/backend.ts';
 import { Gate } from './gate.ts';
+import type { GateView } from './reading.ts';
+import { ReadingCache } from './reading-cache.ts';
 import { StoreReadings, type StoreReadingsOptions } from './readings.ts';
 import { gateThresholds } from './thresholds.ts';
 
@@ -97,6 +99,23 @@ describe('readings', () => {
     expect(count.list).toBe(2);
   });
 
+  it('do not answer a call with a listing that was under way when it came', async () => {
+    const held: (() => void)[] = [];
+    const { health } = backends[0]!.store;
+    const holding = () => new Promise<void>((resolve) => held.push(resolve)).then(health);
+    const readings = process(0, asked({ health: holding }).store);
+    const first = readings.read();
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    const newerThan = await backends[0]!.deployments.serverTime();
+    const second = readings.read({ newerThan });
+    held[0]?.();
+    const { listedAt } = await first;
+    expect(listedAt).toBeLessThanOrEqual(newerThan);
+    await vi.waitFor(() => expect(held).toHaveLength(2));
+    held[1]?.();
+    expect((await second).listedAt).toBeGreaterThan(newerThan);
+  });
+
   it('do not wait for ever for a process that died while it took one', async () => {
     const dead = process(0, asked({ health: never }).store, { clock: { ...systemClock, sleep: never } });
     void dead.read();
@@ -119,7 +138,7 @@ describe('readings', () => {
     expect(count.list).toBe(2);
   });
 
-  it('are not overwritten by one that was taken earlier, or by a process that slept over its own', async () => {
+  it('are not overwritten by one that was asked for earlier', async () => {
     let answer = () => {};
     const slow = () =>
       new Promise<never>((_, reject) => {
@@ -133,6 +152,21 @@ describe('readings', () => {
     answer();
     expect((await late).health).toMatchObject({ reachable: false, problem: 'late' });
     expect((await sleeper.read()).listedAt).toBe(newer.listedAt);
+  });
+
+  it('are not shared when their taker slept over them', async () => {
+    const { redis, keys, deployments } = backends[0]!;
+    const cache = new ReadingCache({ redis, keys, holder: 'sleeper', usableMs: 3000, leaseMs: 15_000 });
+    const now = await deployments.serverTime();
+    const view: GateView = {
+      ...{ at: now, by: 'sleeper', open: true, reason: null, percent: {} },
+      ...{ databases: 0, maxDatabases: 50, aliases: 0 },
+    };
+    const health = { reachable: true, writable: true, percent: {} };
+    await cache.publish({ listedAt: now - 16_000, health }, view);
+    expect(await cache.newest()).toBeUndefined();
+    await cache.publish({ listedAt: now, health }, view);
+    expect(await cache.newest()).toEqual({ listedAt: now, health });
   });
 
   it('keep the newest one in short for people', async () => {
