@@ -97,6 +97,7 @@ export {
   parseTimestamp,
   type SnapshotName,
 } from './snapshot/names.ts';
+export { declareSnapshot } from './snapshot-source/declare.ts';
 export { type Duck, openDuck, quoteFiles, quoteIdentifier, quoteString } from './snapshot-source/duckdb.ts';
 export { inspectSnapshot } from './snapshot-source/inspect.ts';
 export { type Observation, observeSnapshot } from './snapshot-source/observe.ts';

@@ -27,6 +27,8 @@ interface UpOptions {
 }
 
 const LOOK_EVERY_MS = 200;
+/** Snapshots that are not ready, named when `--once` runs out of time. */
+const UNREADY_TOLD = 5;
 
 /** Producer, worker and dashboard in one process, for a laptop. */
 export function addUp(registry: Registry): void {
@@ -107,6 +109,7 @@ async function untilSettled(
       const reasons = new Set(
         left.flatMap(({ state, reason }) => (isEndState(state) || !reason ? [] : [reason])),
       );
+      for (const unready of producer.unready(UNREADY_TOLD)) reasons.add(unready);
       session.log.error(
         `--once ends after ${timeoutMs / 1000} s with ${open} deployments left: ${[...reasons].join('; ')}`,
       );

@@ -168,7 +168,9 @@ function shapeProblem(issue: z.core.$ZodIssue | undefined, value: unknown): Grap
     });
   }
   if (path.length === 0) return invalid('must be an object with the key files');
-  return invalid(`${where.slice(1)} is ${show(found)}: ${issue?.message ?? 'is not understood'}`, { details });
+  return invalid(`${where.slice(1)} is ${show(found)}: ${issue?.message ?? 'is not understood'}`, {
+    details,
+  });
 }
 
 function invalid(

@@ -107,7 +107,8 @@ export class RootView {
       this.#reading = reading;
       this.#refused = refused;
       const kept = new Set(customers);
-      for (const directory of this.#customers.keys()) if (!kept.has(directory)) this.#drop(directory, changes);
+      for (const directory of this.#customers.keys())
+        if (!kept.has(directory)) this.#drop(directory, changes);
       for (const directory of customers) {
         if (!this.#customers.has(directory)) this.#customers.set(directory, newCustomer());
       }
@@ -167,7 +168,7 @@ function nextReading(
   const found = statSync(path, { bigint: true });
   // The time of change moves too where a copy sets the time of modification back, as rsync -a does.
   const signature = `${found.dev} ${found.ino} ${found.mtimeNs} ${found.ctimeNs}`;
-  const movedAt = Number(found.ctimeMs > found.mtimeMs ? found.ctimeMs : found.mtimeMs);
+  const movedAt = Math.max(Number(found.ctimeMs), Number(found.mtimeMs));
   const same = last?.signature === signature && last.firstAt <= now ? last : undefined;
   if (same && !force && (same.lastAt - same.firstAt >= GRAIN_MS || same.firstAt - movedAt > OLD_MS))
     return undefined;
