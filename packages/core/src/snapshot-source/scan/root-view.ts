@@ -35,6 +35,14 @@ export interface ScanOptions {
   readonly full: boolean;
 }
 
+/** A directory's identity and times. */
+export interface DirectoryTimes {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
 /**
  * A change in the same tick of the file system's clock as the last reading leaves the times as they were; FAT has
  * the coarsest tick, two seconds. So a directory is read once more when that has passed.
@@ -43,7 +51,7 @@ const GRAIN_MS = 2000;
 /** A directory this old when it is first read is past its tick, even where a file server's clock is off by seconds. */
 const OLD_MS = 60_000;
 
-/** A directory's identity and times, and when it was read while they were so. */
+/** When a directory was read while it had these times. */
 interface Reading {
   readonly signature: string;
   readonly firstAt: number;
@@ -65,13 +73,16 @@ interface Changes {
 
 export class RootView {
   readonly #path: string;
+  readonly #timesOf: (path: string) => DirectoryTimes;
   #reading: Reading | undefined;
   #refused: readonly RefusedPath[] = [];
   #customers = new Map<string, Customer>();
   #told = '';
 
-  constructor(root: string) {
+  /** @param timesOf stands in for the file system's clock, in tests */
+  constructor(root: string, timesOf: (path: string) => DirectoryTimes = directoryTimes) {
     this.#path = resolve(root);
+    this.#timesOf = timesOf;
   }
 
   /** Everything that is there, by the last scan; customers sorted. */
@@ -101,7 +112,7 @@ export class RootView {
   #lookAtRoot({ now, full }: ScanOptions, changes: Changes): string {
     try {
       const realRoot = realpathSync(this.#path);
-      const reading = nextReading(this.#path, this.#reading, now, full);
+      const reading = nextReading(this.#timesOf(this.#path), this.#reading, now, full);
       if (reading === undefined) return realRoot;
       const { customers, refused } = listRoot(this.#path, realRoot);
       this.#reading = reading;
@@ -125,7 +136,7 @@ export class RootView {
     const path = join(this.#path, directory);
     const due = options.now >= customer.dueAt;
     try {
-      const reading = nextReading(path, customer.reading, options.now, options.full || due);
+      const reading = nextReading(this.#timesOf(path), customer.reading, options.now, options.full || due);
       if (reading === undefined) return;
       const { timestamps, refused, dueAt } = listCustomer(path, realRoot, options.now);
       note(changes.found, directory, without(timestamps, customer.timestamps));
@@ -158,17 +169,20 @@ function newCustomer(): Customer {
   return { reading: undefined, timestamps: [], refused: [], dueAt: Number.POSITIVE_INFINITY };
 }
 
+function directoryTimes(path: string): DirectoryTimes {
+  return statSync(path, { bigint: true });
+}
+
 /** The reading to note when the directory is read now; undefined when it need not be. */
 function nextReading(
-  path: string,
+  times: DirectoryTimes,
   last: Reading | undefined,
   now: number,
   force: boolean,
 ): Reading | undefined {
-  const found = statSync(path, { bigint: true });
   // The time of change moves too where a copy sets the time of modification back, as rsync -a does.
-  const signature = `${found.dev} ${found.ino} ${found.mtimeNs} ${found.ctimeNs}`;
-  const movedAt = Math.max(Number(found.ctimeMs), Number(found.mtimeMs));
+  const signature = `${times.dev} ${times.ino} ${times.mtimeNs} ${times.ctimeNs}`;
+  const movedAt = Math.max(Number(times.ctimeNs), Number(times.mtimeNs)) / 1e6;
   const same = last?.signature === signature && last.firstAt <= now ? last : undefined;
   if (same && !force && (same.lastAt - same.firstAt >= GRAIN_MS || same.firstAt - movedAt > OLD_MS))
     return undefined;
