@@ -55,6 +55,11 @@ export class Scanner {
     return looks;
   }
 
+  /** Of the process, once there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async stop(): Promise<void> {
     await this.#child?.kill();
   }
