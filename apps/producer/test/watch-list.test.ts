@@ -112,7 +112,7 @@ describe('readiness by settling', () => {
     });
     for (const customer of ['one', 'two', 'three']) {
       for (let timestamp = 1; timestamp <= 70; timestamp += 1)
-        list.add({ customer, timestamp, path: `/root/${customer}/${timestamp}` });
+        list.add({ customer, timestamp, path: `/data/${customer}/${timestamp}` });
     }
     for await (const batch of list.look()) {
       expect(batch.map(({ snapshot }) => snapshot.timestamp)).toEqual(
