@@ -87,7 +87,7 @@ export class WatchList {
   }
 
   endRound(): void {
-    for (const { snapshot, round } of [...this.#all()]) if (round !== this.#round) this.remove(snapshot);
+    for (const { snapshot, round } of this.#all()) if (round !== this.#round) this.remove(snapshot);
   }
 
   add(snapshot: FoundSnapshot): void {
