@@ -4,135 +4,162 @@ import {
   asGraphshiftError,
   type Backend,
   deploymentId,
-  type FoundSnapshot,
-  findSnapshots,
   GraphshiftError,
   messageOf,
-  observeSnapshot,
+  Scanner,
   type Service,
 } from '@graphshift/core';
-import { type Settled, WatchList } from './watch-list.ts';
+import type { Settled, WatchList } from './watch-list.ts';
+import { WatchedRoot } from './watched-root.ts';
 
 export interface ProducerOptions {
   readonly backend: Backend;
   /** Absolute directories. */
   readonly roots: readonly string[];
+  /**
+   * Makes again what an emptied Redis lost. Awaited at the start, and when Redis was emptied, before anything is
+   * recorded; one that throws is tried again at the next scan. @default nothing
+   */
+  readonly recover?: () => Promise<void>;
 }
 
-/** Every so many scans nothing is taken as known: what Redis lost is found again. */
-const FULL_CHECK_EVERY = 20;
 const LOOK_EVERY_MIN_MS = 100;
 
 export class Producer implements Service {
+  readonly #options: ProducerOptions;
   readonly #backend: Backend;
-  readonly #roots: readonly string[];
-  readonly #watchLists = new Map<string, WatchList>();
-  /** Snapshots that have a record; they need no look at their files. */
-  readonly #known = new Set<string>();
-  readonly #refused = new Map<string, string>();
+  readonly #roots: ReadonlyMap<string, WatchedRoot>;
   readonly #stopping = new AbortController();
+  readonly #scanner: Scanner;
   #loop: Promise<void> | undefined;
   #scans = 0;
+  /** Which filling of Redis the records that were looked up belong to. */
+  #incarnation: string | undefined;
+  #fullScanAt = 0;
+  #scanAt = 0;
 
   constructor(options: ProducerOptions) {
+    this.#options = options;
     this.#backend = options.backend;
-    this.#roots = options.roots;
-    const { clock, settings } = options.backend;
-    for (const root of options.roots) {
-      const list = new WatchList({
-        clock,
-        settleMs: settings.orchestrator.settle_seconds * 1000,
-        observe: (snapshot) => observeSnapshot(snapshot.path, { root }),
-      });
-      this.#watchLists.set(root, list);
-    }
+    this.#scanner = new Scanner(this.#stopping.signal);
+    const scanner = this.#scanner;
+    this.#roots = new Map(
+      options.roots.map((root) => [root, new WatchedRoot({ backend: options.backend, scanner, root })]),
+    );
   }
 
-  /** @throws CONFIG_INVALID when a root cannot be read; later on that is a warning a scan */
+  /** @throws CONFIG_INVALID when a root cannot be read (later on that is a warning), and what `recover` throws */
   async start(): Promise<void> {
     if (this.#loop) return;
-    for (const root of this.#roots) await this.#find(root);
+    try {
+      for (const root of this.#roots.keys()) await this.#check(root);
+      await this.#recognise();
+    } catch (error) {
+      await this.#scanner.stop();
+      throw error;
+    }
     this.#loop = this.#run();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
+    await this.#scanner.stop();
   }
 
   /** Whether every snapshot found by a whole scan has a record. */
   get settled(): boolean {
-    return this.#scans > 0 && [...this.#watchLists.values()].every((list) => list.size === 0);
+    return this.#scans > 0 && [...this.#roots.values()].every(({ list }) => list.size === 0);
+  }
+
+  /** Some of the snapshots that are not ready, each with the file it waits for where its writer owes one. */
+  unready(most: number): string[] {
+    return [...this.#roots.values()]
+      .flatMap(({ list }) => list.some(most))
+      .slice(0, most)
+      .map(({ snapshot, awaits }) => `${deploymentId(snapshot)}${awaits ? ` waits for its ${awaits}` : ''}`);
   }
 
   async #run(): Promise<void> {
     const { clock, settings, log } = this.#backend;
+    const { signal } = this.#stopping;
     const scanMs = settings.orchestrator.scan_interval * 1000;
     const lookMs = Math.max(LOOK_EVERY_MIN_MS, (settings.orchestrator.settle_seconds * 1000) / 2);
-    let scanAt = clock.now();
-    while (!this.#stopping.signal.aborted) {
+    this.#scanAt = clock.now();
+    while (!signal.aborted) {
       try {
-        if (clock.now() >= scanAt) {
-          scanAt = clock.now() + scanMs;
+        if (clock.now() >= this.#scanAt) {
+          this.#scanAt = clock.now() + scanMs;
           await this.scan();
         }
         await this.#look();
       } catch (error) {
-        log.warn({ err: error }, `scan: ${messageOf(error)}`);
+        if (!signal.aborted) log.warn({ err: error }, `scan: ${messageOf(error)}`);
       }
-      const untilScan = Math.max(0, scanAt - clock.now());
-      await clock
-        .sleep(this.settled ? untilScan : Math.min(lookMs, untilScan), this.#stopping.signal)
-        .catch(() => {});
+      const untilScan = Math.max(0, this.#scanAt - clock.now());
+      await clock.sleep(this.settled ? untilScan : Math.min(lookMs, untilScan), signal).catch(() => {});
     }
   }
 
-  /** One scan of every root. A root that cannot be read is left to the next scan; the others go on. */
+  /**
+   * One scan of every root. A root that cannot be scanned is left to the next one; the others go on.
+   * @throws when Redis does not answer, and what `recover` throws
+   */
   async scan(): Promise<void> {
-    if (this.#scans % FULL_CHECK_EVERY === 0) this.#known.clear();
-    for (const [root, list] of this.#watchLists) {
+    const { clock, settings, log } = this.#backend;
+    const emptied = await this.#recognise();
+    const full = clock.now() >= this.#fullScanAt;
+    if (full) this.#fullScanAt = clock.now() + settings.orchestrator.full_scan_interval * 1000;
+    for (const [root, watched] of this.#roots) {
       try {
-        list.update(await this.#withoutRecord(await this.#find(root)));
+        // A Redis that lost its last second says nothing about it: a full scan looks up every record again, too.
+        await watched.scan({ full, everything: full || emptied });
       } catch (error) {
-        this.#backend.log.warn({ root }, messageOf(error));
+        if (this.#stopping.signal.aborted) throw error;
+        log.warn({ root, err: error }, `scan of ${root}: ${messageOf(error)}`);
       }
     }
     this.#scans++;
   }
 
-  async #find(root: string): Promise<readonly FoundSnapshot[]> {
-    const { clock, deployments, log } = this.#backend;
-    const found = await findSnapshots(root, { now: clock.now() }).catch((cause: unknown) => {
+  async #check(root: string): Promise<void> {
+    await this.#scanner.check(root).catch((cause: unknown) => {
+      if (asGraphshiftError(cause).code !== 'ROOT_UNREADABLE') throw cause;
       const message = `orchestrator.data_path: ${messageOf(cause)}; it must be a directory that the producer can read`;
       throw new GraphshiftError('CONFIG_INVALID', message, { cause });
     });
-    for (const { path, error } of found.refused) {
-      if (this.#refused.get(path) === error.message) continue;
-      this.#refused.set(path, error.message);
-      log.error({ code: error.code, path }, `refused: ${error.message}. ${error.action}`);
-    }
-    await deployments.setRefusals(
-      root,
-      found.refused.map(({ path, error }) => ({ path, error: error.toRecord() })),
-    );
-    return found.snapshots;
   }
 
-  async #withoutRecord(snapshots: readonly FoundSnapshot[]): Promise<FoundSnapshot[]> {
-    const fresh = snapshots.filter((snapshot) => !this.#known.has(deploymentId(snapshot)));
-    const recorded = await this.#backend.deployments.known(fresh.map(deploymentId));
-    for (const id of recorded) this.#known.add(id);
-    return fresh.filter((snapshot) => !recorded.has(deploymentId(snapshot)));
+  /** Whether Redis is another filling than the one known so far; what it lost has been made again then. */
+  async #recognise(): Promise<boolean> {
+    const { deployments, log } = this.#backend;
+    const incarnation = await deployments.incarnation();
+    if (incarnation === this.#incarnation) return false;
+    if (this.#incarnation !== undefined)
+      log.warn('Redis was emptied: records are made again, and every snapshot is looked up');
+    await this.#options.recover?.();
+    this.#incarnation = incarnation;
+    return true;
   }
 
   async #look(): Promise<void> {
-    for (const list of this.#watchLists.values()) {
-      for (const settled of await list.look()) {
-        if (this.#stopping.signal.aborted) return;
-        await this.#record(settled);
-        list.forget(settled.snapshot);
-        this.#known.add(deploymentId(settled.snapshot));
+    for (const { list } of this.#roots.values()) {
+      for await (const ready of list.look()) {
+        await this.#recordAll(list, ready);
+        // Thousands that arrive at once must not keep a scan from being made; the next look goes on from here.
+        if (this.#stopping.signal.aborted || this.#backend.clock.now() >= this.#scanAt) return;
       }
+    }
+  }
+
+  async #recordAll(list: WatchList, ready: readonly Settled[]): Promise<void> {
+    if (ready.length === 0) return;
+    // What Redis lost must come back before anything is added: the next scan sees to it.
+    if ((await this.#backend.deployments.incarnation()) !== this.#incarnation) return;
+    for (const settled of ready) {
+      if (this.#stopping.signal.aborted) return;
+      await this.#record(settled);
+      list.remove(settled.snapshot);
     }
   }
 

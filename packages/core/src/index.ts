@@ -119,14 +119,19 @@ export {
   parseTimestamp,
   type SnapshotName,
 } from './snapshot/names.ts';
+export { declareSnapshot } from './snapshot-source/declare.ts';
 export { type Duck, openDuck, quoteFiles, quoteIdentifier, quoteString } from './snapshot-source/duckdb.ts';
 export { inspectSnapshot } from './snapshot-source/inspect.ts';
+export { type Observation, observeSnapshot } from './snapshot-source/observe.ts';
 export {
-  type FoundSnapshot,
-  findSnapshots,
-  type Observation,
-  observeSnapshot,
-} from './snapshot-source/observe.ts';
+  type Look,
+  lookAtSnapshot,
+  MARKER_FILE,
+  type ReadinessRule,
+} from './snapshot-source/readiness.ts';
+export { type FoundSnapshot, findSnapshots, snapshotsOf } from './snapshot-source/scan/find.ts';
+export type { ScanPage } from './snapshot-source/scan/scan-commands.ts';
+export { Scanner } from './snapshot-source/scan/scanner.ts';
 export {
   BROKEN_CODES,
   BROKEN_KINDS,

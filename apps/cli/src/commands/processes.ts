@@ -1,4 +1,4 @@
-import { type Backend, type Service, snapshotRoots } from '@graphshift/core';
+import { type Backend, recoverRecords, type Service, snapshotRoots } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
@@ -49,7 +49,11 @@ export function addProcesses(registry: Registry): void {
 
 /** The roots of the settings; a relative one is taken from the directory of the call. */
 export function makeProducer(backend: Backend, directory: string): Producer {
-  return new Producer({ backend, roots: snapshotRoots(backend.settings, directory) });
+  return new Producer({
+    backend,
+    roots: snapshotRoots(backend.settings, directory),
+    recover: async () => void (await recoverRecords(backend)),
+  });
 }
 
 /** A producer that scans no more as soon as its process begins to stop, whatever the others still wait for. */

@@ -5,8 +5,10 @@ import {
   type BrokenKind,
   breakSnapshot,
   customerNameProblem,
+  declareSnapshot,
   GraphshiftError,
   parseTimestamp,
+  type ReadinessRule,
   simulateSnapshot,
   systemClock,
 } from '@graphshift/core';
@@ -28,6 +30,14 @@ interface SimulateOptions {
 
 /** What one snapshot is made of: a directory to copy, or so many synthetic rows. */
 type Source = { readonly copy: string } | { readonly rows: number };
+
+interface Drop {
+  readonly customer: string;
+  readonly source: Source;
+  readonly broken: BrokenKind | undefined;
+  /** What it takes for a producer to find it ready. */
+  readonly rule: ReadinessRule;
+}
 
 const SYNTHETIC_ROWS = 4000;
 
@@ -69,11 +79,12 @@ async function dropAll(options: SimulateOptions, root: string, session: Session)
     checkWhole('--interval', options.interval),
   ];
   const source = await chooseSource(options, root, directory);
+  const rule = session.read.settings.orchestrator.readiness;
   const dropped: string[] = [];
   for (let index = 0; index < count; index++) {
     if (index > 0) await systemClock.sleep(interval * 1000, signal).catch(() => {});
     if (signal.aborted) break;
-    const path = await drop(root, options.customer, source, broken);
+    const path = await drop(root, { customer: options.customer, source, broken, rule });
     dropped.push(path);
     if (!session.output.json) session.output.write(`${path}\n`);
   }
@@ -104,7 +115,8 @@ async function timestamps(customer: string): Promise<number[]> {
 }
 
 /** Builds the snapshot out of sight and renames it when it is whole. */
-async function drop(root: string, customer: string, source: Source, broken?: BrokenKind): Promise<string> {
+async function drop(root: string, what: Drop): Promise<string> {
+  const { customer, source, broken, rule } = what;
   const target = join(root, customer);
   await mkdir(target, { recursive: true });
   const now = Math.floor(systemClock.now() / 1000);
@@ -115,6 +127,7 @@ async function drop(root: string, customer: string, source: Source, broken?: Bro
     const built = await build(staging, customer, timestamp, source);
     // The link leads out of the root from where the snapshot stands in the end.
     if (broken && broken !== 'symlink') await breakSnapshot(built, broken);
+    await declareSnapshot(built, rule);
     await rename(built, path);
     if (broken === 'symlink') await breakSnapshot(path, broken);
   } finally {

@@ -26,6 +26,8 @@ interface UpOptions {
 }
 
 const LOOK_EVERY_MS = 200;
+/** Snapshots that are not ready, named when `--once` runs out of time. */
+const UNREADY_TOLD = 5;
 
 /** Producer, worker and dashboard in one process, for a laptop. */
 export function addUp(registry: Registry): void {
@@ -56,7 +58,7 @@ export function addUp(registry: Registry): void {
         ];
       },
       ...(options.once && {
-        work: ({ backend }) => untilSettled(backend, () => producer?.settled === true, session, timeoutMs),
+        work: ({ backend }) => untilSettled(backend, () => producer, session, timeoutMs),
       }),
     });
   });
@@ -88,7 +90,7 @@ async function announced(backend: Backend, session: Session) {
 /** Waits until the producer has recorded everything and nothing is left to do, then prints what came of it. */
 async function untilSettled(
   backend: Backend,
-  settled: () => boolean,
+  producer: () => Producer | undefined,
   session: Session,
   timeoutMs: number,
 ): Promise<number> {
@@ -98,12 +100,13 @@ async function untilSettled(
   for (;;) {
     const counts = await operations.counts();
     const open = counts.discovered + HEAD_STATES.reduce((sum, state) => sum + counts[state], 0);
-    if (settled() && open === 0) break;
+    if (producer()?.settled && open === 0) break;
     if (clock.now() > deadline) {
       const left = await operations.deployments();
       const reasons = new Set(
         left.flatMap(({ state, reason }) => (isEndState(state) || !reason ? [] : [reason])),
       );
+      for (const unready of producer()?.unready(UNREADY_TOLD) ?? []) reasons.add(unready);
       session.log.error(
         `--once ends after ${timeoutMs / 1000} s with ${open} deployments left: ${[...reasons].join('; ')}`,
       );

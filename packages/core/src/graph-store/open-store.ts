@@ -23,6 +23,7 @@ export function openConfiguredStore(settings: Settings, directory: string, log: 
     return createEmbeddedStore({
       directory: embedded,
       idProperty: settings.orchestrator.id_property,
+      requireManifest: settings.orchestrator.readiness === 'manifest',
       loaderMemoryBytes: settings.orchestrator.loader_memory_mb * 1024 * 1024,
       log,
     });

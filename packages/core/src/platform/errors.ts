@@ -108,6 +108,16 @@ export const ERRORS = {
     status: 409,
     action: 'Drop the finished snapshot under a new timestamp.',
   },
+  MANIFEST_INVALID: {
+    class: 'permanent',
+    status: 422,
+    action: 'Write manifest.json as docs/snapshots.md says, after the files that it lists.',
+  },
+  MANIFEST_MISMATCH: {
+    class: 'permanent',
+    status: 422,
+    action: 'Drop the snapshot again: its files are not the ones that its manifest lists.',
+  },
   FILE_TRUNCATED: {
     class: 'permanent',
     status: 422,

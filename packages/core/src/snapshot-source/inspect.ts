@@ -10,6 +10,7 @@ import { contentHash } from './content-hash.ts';
 import { type Duck, quoteFiles } from './duckdb.ts';
 import { firstLine, readFooters } from './footers.ts';
 import { type GroupKind, type ListedFile, type Listing, listSnapshot } from './layout.ts';
+import { claimsOf } from './manifest-file.ts';
 import { firstFileProblem } from './observe.ts';
 import { checkNodes, checkRelationships } from './rows.ts';
 import { checkColumnNames, mergeSchemas } from './schema.ts';
@@ -26,6 +27,11 @@ export interface InspectOptions {
   readonly root?: string;
   /** The property that the store keeps a node's id in. @default 'id' */
   readonly idProperty?: string;
+  /**
+   * There must be a `manifest.json`, as the readiness rule `manifest` wants. One that is there holds in any case,
+   * unless it has another shape. @default false
+   */
+  readonly requireManifest?: boolean;
   readonly signal?: AbortSignal;
   /** Called about once a mebibyte. */
   readonly onProgress?: (progress: InspectProgress) => void;
@@ -67,23 +73,36 @@ async function inspectListing(
 ): Promise<SnapshotManifest> {
   const problem = listing.problem ?? (await firstFileProblem(path, listing.files));
   if (problem) throw problem;
+  const claims = await claimsOf(path, listing.files, {
+    ...(options.root !== undefined && { root: options.root }),
+    required: options.requireManifest ?? false,
+  });
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   // Hashing reads while DuckDB computes in threads of its own.
   const hashing = contentHash(path, listing.files, {
     signal,
     onBytes: (bytes) => options.onProgress?.({ bytes, bytesTotal: listing.bytes }),
+    ...(claims && {
+      each: { paths: claims.hashed, onHash: (file, sha256) => claims.checkHash(file, sha256) },
+    }),
   });
   hashing.catch(() => undefined);
   try {
     const idProperty = options.idProperty ?? 'id';
     const nodes = await groupsOf(duck, path, 'nodes', listing.files, idProperty, signal);
     const relationships = await groupsOf(duck, path, 'relationships', listing.files, idProperty, signal);
+    for (const { files } of [...nodes, ...relationships])
+      for (const file of files) claims?.checkRows(file.path, file.rows);
     await checkNodes({ duck, path }, nodes);
     signal.throwIfAborted();
     await checkRelationships({ duck, path }, relationships);
     const rows = [...nodes, ...relationships].reduce((sum, group) => sum + group.rows, 0);
     return { nodes, relationships, rows, bytes: listing.bytes, contentHash: await hashing };
+  } catch (error) {
+    // Contents that are not the claimed ones explain whatever else is wrong with them.
+    if (claims && claims.hashed.size > 0 && !signal.aborted) await hashing;
+    throw error;
   } finally {
     stop.abort();
     await hashing.catch(() => undefined);

@@ -90,7 +90,7 @@ async function copyTo(duck: Duck, select: string, path: string): Promise<void> {
   await duck.run(`COPY (${select}) TO ${quoteString(path)} (FORMAT parquet)`);
 }
 
-async function withDuck<T>(work: (duck: Duck) => Promise<T>): Promise<T> {
+export async function withDuck<T>(work: (duck: Duck) => Promise<T>): Promise<T> {
   const spillDirectory = await mkdtemp(join(tmpdir(), 'graphshift-simulate-'));
   const duck = await openDuck({ spillDirectory });
   try {

@@ -66,6 +66,7 @@ async function check(settings: LoadSettings, report: Report): Promise<SnapshotMa
   const manifest = await inspectSnapshot(duck, settings.path, {
     root,
     idProperty: settings.idProperty,
+    requireManifest: settings.requireManifest,
     onProgress: throttled(({ bytesTotal }) =>
       report({ phase: 'checking', rows: 0, rowsTotal: 0, bytes: 0, bytesTotal } satisfies LoadProgress),
     ),

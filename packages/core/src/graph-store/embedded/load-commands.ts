@@ -12,6 +12,7 @@ export interface LoadSettings {
   readonly memoryBytes: number;
   readonly threads: number;
   readonly idProperty: string;
+  readonly requireManifest: boolean;
 }
 
 /** The types of a database's columns, kept beside it: what the store's own types do not tell. */

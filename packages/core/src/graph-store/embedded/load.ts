@@ -24,6 +24,7 @@ export interface LoaderSettings {
   readonly memoryBytes: number;
   readonly threads: number;
   readonly idProperty: string;
+  readonly requireManifest: boolean;
 }
 
 /** Makes the build's directory with its mark, and the process that fills it. */

@@ -33,6 +33,8 @@ export interface EmbeddedStoreOptions {
   readonly queryIdleMs?: number;
   /** The property that holds a node's id. @default 'id' */
   readonly idProperty?: string;
+  /** A snapshot must have a manifest.json that holds. @default false */
+  readonly requireManifest?: boolean;
 }
 
 const GIBIBYTE = 2 ** 30;
@@ -53,6 +55,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
     threads: options.threads ?? 2,
     idProperty: options.idProperty ?? 'id',
+    requireManifest: options.requireManifest ?? false,
   };
   const readable = async (name: string) => {
     const { state } = await databases.judge(name);
