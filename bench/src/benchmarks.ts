@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { queue } from './queue/queue.ts';
 
 /** In the order in which they run and print. */
-export const BENCHMARKS: readonly Benchmark[] = [];
+export const BENCHMARKS: readonly Benchmark[] = [queue];
