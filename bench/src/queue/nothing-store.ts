@@ -52,9 +52,11 @@ export function createNothingStore(): GraphStore {
     start: async () => {},
     stop: async () => {},
     health: async () => ({ reachable: true, writable: true, percent: { heap: 10, disk: 10 } }),
-    list: async () => ({
-      databases: [...databases.values()].map(({ info }) => info),
-      aliases: [...aliases.values()],
+    list: async ({ customer }: { readonly customer?: string } = {}) => ({
+      databases: [...databases.values()]
+        .map(({ info }) => info)
+        .filter(({ snapshot }) => customer === undefined || snapshot?.customer === customer),
+      aliases: [...aliases.values()].filter((alias) => customer === undefined || alias.customer === customer),
     }),
     alias: async (customer) => aliases.get(customer),
     epochFloor: async (customer) => seen(customer),
