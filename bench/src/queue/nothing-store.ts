@@ -24,7 +24,8 @@ interface Database {
   readonly certificate: LoadCertificate;
 }
 
-export function createNothingStore(): GraphStore {
+/** It keeps nothing for readers under way, whatever the port says of that. */
+export function createNothingStore(): GraphStore & { readonly drainMs: number } {
   const databases = new Map<string, Database>();
   const aliases = new Map<string, AliasInfo>();
   const epochs = new Map<string, number>();
@@ -49,6 +50,7 @@ export function createNothingStore(): GraphStore {
   };
   return {
     kind: 'nothing',
+    drainMs: 0,
     start: async () => {},
     stop: async () => {},
     health: async () => ({ reachable: true, writable: true, percent: { heap: 10, disk: 10 } }),
