@@ -14,6 +14,8 @@ import {
   type LoadCertificate,
   type LoadMark,
   type PreparedChange,
+  parseDatabaseName,
+  type StoreListing,
 } from '@graphshift/core';
 
 const ROWS = 1000;
@@ -24,29 +26,24 @@ interface Database {
   readonly certificate: LoadCertificate;
 }
 
+/** By customer, so that what is asked of one does not cost more with the others. */
+interface Shelf {
+  readonly databases: Map<string, Database>;
+  alias: AliasInfo | undefined;
+  epoch: number;
+}
+
 /** It keeps nothing for readers under way, whatever the port says of that. */
 export function createNothingStore(): GraphStore & { readonly drainMs: number } {
-  const databases = new Map<string, Database>();
-  const aliases = new Map<string, AliasInfo>();
-  const epochs = new Map<string, number>();
-  const seen = (customer: string) => epochs.get(customer) ?? 0;
-  const raise = (customer: string, epoch: number) => {
-    if (epoch < seen(customer))
-      throw new GraphshiftError(
-        'FENCED',
-        `epoch ${epoch} of ${customer} is over; ${seen(customer)} is newer`,
-      );
-    epochs.set(customer, epoch);
+  const shelves = new Map<string, Shelf>();
+  const shelfOf = (customer: string): Shelf => {
+    const shelf = shelves.get(customer) ?? { databases: new Map(), alias: undefined, epoch: 0 };
+    shelves.set(customer, shelf);
+    return shelf;
   };
-  const prepare = (customer: string, epoch: number, act: () => void): PreparedChange => {
-    raise(customer, epoch);
-    return {
-      fire: async () => {
-        raise(customer, epoch);
-        act();
-      },
-      cancel: async () => {},
-    };
+  const find = (database: string) => {
+    const customer = parseDatabaseName(database)?.customer;
+    return customer === undefined ? undefined : shelves.get(customer)?.databases.get(database);
   };
   return {
     kind: 'nothing',
@@ -54,42 +51,56 @@ export function createNothingStore(): GraphStore & { readonly drainMs: number } 
     start: async () => {},
     stop: async () => {},
     health: async () => ({ reachable: true, writable: true, percent: { heap: 10, disk: 10 } }),
-    list: async ({ customer }: { readonly customer?: string } = {}) => ({
-      databases: [...databases.values()]
-        .map(({ info }) => info)
-        .filter(({ snapshot }) => customer === undefined || snapshot?.customer === customer),
-      aliases: [...aliases.values()].filter((alias) => customer === undefined || alias.customer === customer),
-    }),
-    alias: async (customer) => aliases.get(customer),
-    epochFloor: async (customer) => seen(customer),
+    list: async ({ customer }: { readonly customer?: string } = {}) =>
+      listingOf(customer === undefined ? [...shelves.values()] : [shelfOf(customer)]),
+    alias: async (customer) => shelfOf(customer).alias,
+    epochFloor: async (customer) => shelfOf(customer).epoch,
     openLoad: async (request, { onProgress } = {}) => {
-      raise(request.customer, request.epoch);
+      const shelf = raise(shelfOf(request.customer), request.epoch);
       return openLoad(request, (certificate) => {
-        const { database: name } = certificate;
-        databases.set(name, {
-          info: { name, snapshot: request, state: 'marked', mark: request },
-          certificate,
-        });
+        const name = certificate.database;
+        const info: DatabaseInfo = { name, snapshot: request, state: 'marked', mark: request };
+        shelf.databases.set(name, { info, certificate });
         onProgress?.({ phase: 'sealing', rows: ROWS, rowsTotal: ROWS, bytes: BYTES, bytesTotal: BYTES });
       });
     },
-    certificate: async (database) => databases.get(database)?.certificate,
-    counts: async () => ({ labels: { Person: ROWS }, types: {} }),
+    certificate: async (database) => find(database)?.certificate,
+    counts: async (database) => ({ labels: find(database) ? { Person: ROWS } : {}, types: {} }),
     unmark: async (name) => {
-      const found = databases.get(name);
-      if (found?.info.snapshot === undefined) return;
+      const found = find(name);
+      if (!found?.info.snapshot) return;
       const { snapshot } = found.info;
-      databases.set(name, { ...found, info: { name, snapshot, state: 'complete' } });
+      const info: DatabaseInfo = { name, snapshot, state: 'complete' };
+      shelfOf(snapshot.customer).databases.set(name, { ...found, info });
     },
-    takeOver: async (customer, epoch) => {
-      raise(customer, epoch);
-      return aliases.get(customer);
-    },
+    takeOver: async (customer, epoch) => raise(shelfOf(customer), epoch).alias,
     prepareAlias: async (change) =>
-      prepare(change.customer, change.properties.epoch, () => void aliases.set(change.customer, change)),
-    prepareDrop: async (customer, name, epoch) => prepare(customer, epoch, () => void databases.delete(name)),
+      prepare(shelfOf(change.customer), change.properties.epoch, (shelf) => {
+        shelf.alias = change;
+      }),
+    prepareDrop: async (customer, name, epoch) =>
+      prepare(shelfOf(customer), epoch, (shelf) => void shelf.databases.delete(name)),
     query: async () => ({ columns: [], rows: [] }),
   };
+}
+
+function listingOf(shelves: readonly Shelf[]): StoreListing {
+  return {
+    databases: shelves.flatMap(({ databases }) => [...databases.values()].map(({ info }) => info)),
+    aliases: shelves.flatMap(({ alias }) => alias ?? []),
+  };
+}
+
+function raise(shelf: Shelf, epoch: number): Shelf {
+  if (epoch < shelf.epoch)
+    throw new GraphshiftError('FENCED', `epoch ${epoch} is over; ${shelf.epoch} is newer`);
+  shelf.epoch = epoch;
+  return shelf;
+}
+
+function prepare(shelf: Shelf, epoch: number, act: (shelf: Shelf) => void): PreparedChange {
+  raise(shelf, epoch);
+  return { fire: async () => act(raise(shelf, epoch)), cancel: async () => {} };
 }
 
 /** A load of one label whose rows all arrive at once. */
