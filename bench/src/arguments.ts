@@ -25,7 +25,7 @@ export function usageOf(benchmarks: readonly Benchmark[]): string {
 }
 
 /**
- * Without names all benchmarks are taken. Results are kept only for default sizes, unless `--results` asks for it.
+ * Without names all benchmarks are taken. Results are kept only for a run as it is by default, unless `--results` asks for it.
  * @param defaultResults the file for results of default sizes
  * @throws USAGE with one line
  */
@@ -48,8 +48,10 @@ export function parseBenchArguments(
     const value = flags[name];
     return typeof value === 'string' ? whole(`--${name}`, value) : undefined;
   };
+  refuseForeign(flags, benchmarks);
+  const repetitions = given('repetitions');
   const sizes: Record<string, number> = {};
-  let ordinary = true;
+  let ordinary = repetitions === undefined;
   for (const [name, size] of benchmarks.flatMap((benchmark) => Object.entries(benchmark.sizes))) {
     sizes[name] = given(name) ?? size.default;
     ordinary &&= sizes[name] === size.default;
@@ -58,10 +60,20 @@ export function parseBenchArguments(
   return {
     benchmarks,
     sizes,
-    repetitions: given('repetitions'),
+    repetitions,
     results: flags['no-results'] === true ? undefined : results,
     json: flags.json === true,
   };
+}
+
+/** @throws USAGE for a size of a benchmark that does not run */
+function refuseForeign(flags: Parsed['values'], benchmarks: readonly Benchmark[]): void {
+  const own = benchmarks.flatMap(({ sizes }) => Object.keys(sizes));
+  const known = ['repetitions', 'results', 'no-results', 'json', ...own];
+  const foreign = Object.keys(flags).find((name) => !known.includes(name));
+  if (foreign === undefined) return;
+  const names = benchmarks.map(({ name }) => name).join(', ');
+  throw new GraphshiftError('USAGE', `--${foreign} is no size of ${names}; it may be --${own.join(', --')}`);
 }
 
 interface Parsed {

@@ -52,7 +52,7 @@ export function sectionOf(run: BenchRun): string {
     '',
     ...tableOf(run.result),
     '',
-    `- ${[...size, `${repetitions} repetitions in turns`].join(', ')}; ${run.seconds.toFixed(0)} s in all`,
+    `- ${[...size, `${repetitions} ${repetitions === 1 ? 'repetition' : 'repetitions'} in turns`].join(', ')}; ${run.seconds.toFixed(0)} s in all`,
     `- ${machine.machine}`,
     `- ${machine.versions}, graphshift ${machine.commit}`,
     `- ${run.at}`,

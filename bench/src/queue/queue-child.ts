@@ -59,8 +59,13 @@ async function isEmpty(queue: Queue): Promise<boolean> {
 
 async function latencies({ queue, enqueue }: System, { from, count }: JobRange): Promise<number[]> {
   const connection = await connectRedis({ url: redisUrl, blocking: true });
-  const events = new QueueEvents(queue.name, { connection, prefix: String(queue.opts.prefix) });
-  await events.waitUntilReady();
+  // From the newest event on: by itself it begins where its first reading does, which may be after the first job.
+  const [newest] = await connection.xrevrange(queue.toKey('events'), '+', '-', 'COUNT', 1);
+  const events = new QueueEvents(queue.name, {
+    connection,
+    prefix: String(queue.opts.prefix),
+    lastEventId: newest?.[0] ?? '0-0',
+  });
   const found: number[] = [];
   for (let index = from; index < from + count; index++) {
     const ended = once(events, 'completed');
