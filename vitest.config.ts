@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: [
       '{apps,packages}/*/{src,test}/**/*.test.ts',
-      'demo/{src,test}/**/*.test.ts',
+      '{demo,bench}/{src,test}/**/*.test.ts',
       'scripts/**/*.test.mjs',
     ],
     // Real servers and child processes share two cores with the tests.

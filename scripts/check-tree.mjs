@@ -10,11 +10,13 @@ const LONGEST_FILE = 400;
 const NOT_OURS = new Set(['.git', '.graphshift', '.turbo', 'coverage', 'dist', 'node_modules', 'target']);
 const SOURCE = /\.(ts|tsx|mts|mjs|js)$/;
 const TEXT = /(\.(ts|tsx|mts|mjs|js|lua|sql|cypher|sh|md|json|ya?ml|css|html|java|xml)|\/run|^graphshift)$/;
-const TEST = /\.test\.(ts|mjs)$|^(apps|packages)\/[^/]+\/test\/|^demo\/test\//;
+const TEST = /\.test\.(ts|mjs)$|^(apps|packages)\/[^/]+\/test\/|^(demo|bench)\/test\//;
 
 const CORE = 'packages/core/src/';
 const TESTKIT = 'packages/testkit/';
-const QUEUE = [`${CORE}queue/`, `${TESTKIT}src/redis.ts`];
+/** Measures the libraries themselves beside what is built on them. */
+const BENCH = 'bench/';
+const QUEUE = [`${CORE}queue/`, `${TESTKIT}src/redis.ts`, BENCH];
 const EMBEDDED = `${CORE}graph-store/embedded/`;
 const CLOCK = `${CORE}platform/clock.ts`;
 
@@ -29,8 +31,8 @@ const WALLS = [
     packages: /^apache-arrow$/,
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
   },
-  { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED] },
-  { packages: /^@duckdb\/.+$/, allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT] },
+  { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH] },
+  { packages: /^@duckdb\/.+$/, allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT, BENCH] },
   { packages: /^@graphshift\/testkit$/, allowed: [TESTKIT] },
   { packages: /^(node:)?timers\/promises$/, allowed: [`${CORE}platform/`, 'scripts/', 'demo/', TESTKIT] },
 ];

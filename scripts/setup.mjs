@@ -58,8 +58,8 @@ async function installPackages() {
 
 function workspaces() {
   const below = (folder) => readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name));
-  return [ROOT, ...below('apps'), ...below('packages'), join(ROOT, 'demo')].filter((directory) =>
-    existsSync(join(directory, 'package.json')),
+  return [ROOT, ...below('apps'), ...below('packages'), join(ROOT, 'demo'), join(ROOT, 'bench')].filter(
+    (directory) => existsSync(join(directory, 'package.json')),
   );
 }
 

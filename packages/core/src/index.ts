@@ -68,7 +68,7 @@ export {
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
 export { Breaker } from './platform/breaker.ts';
-export { ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
+export { type ChildCommands, ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
 export { withDeadline, within } from './platform/deadline.ts';
 export {
