@@ -1,18 +1,17 @@
 #!/usr/bin/env node
-import { EXIT } from './exit-codes.ts';
-import { runCommand } from './run-command.ts';
-
 // The first signal stops in order, the second does not wait for running work, a third ends at once.
 const [stop, hurry] = [new AbortController(), new AbortController()];
 let asked = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     const next = [stop, hurry].find((step) => !step.signal.aborted);
-    if (!next || !asked) process.exit(EXIT.interrupted);
+    if (!next || !asked) process.exit(130);
     next.abort(signal);
   });
 }
 
+// Loaded now, not above: a process that is the first of its container and has no handler yet would not hear a signal.
+const { runCommand } = await import('./run-command.ts');
 process.exitCode = await runCommand(process.argv.slice(2), {
   environment: process.env,
   directory: process.cwd(),

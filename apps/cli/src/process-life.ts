@@ -76,11 +76,11 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
     return (await told) === 'SIGINT' ? EXIT.interrupted : EXIT.done;
   } finally {
     backend.log.info(stopLine(plan, surroundings.signal, parts));
-    const inTime = await endsInTime(stopAll(stack, backend), parts, plan);
-    if (inTime) backend.log.info(`${plan.kind} has stopped`);
+    const problem = await stopProblem(stopAll(stack, backend), parts, plan);
+    if (problem === undefined) backend.log.info(`${plan.kind} has stopped`);
     else {
       backend.log.error(
-        `${plan.kind} could not stop in order${redisLine(backend)}; what it had in hand goes on elsewhere when its locks run out`,
+        `${plan.kind} could not stop in order: ${problem}; what it had in hand goes on elsewhere when its locks run out`,
       );
       await status?.stop();
       surroundings.exit?.(EXIT.unhealthy);
@@ -101,28 +101,28 @@ async function stopAll(stack: ServiceStack, { clock, log }: Backend): Promise<vo
 /** Beyond the grace of running loads; a service that does not answer must not keep a process for ever. */
 const OVERTIME_MS = 30_000;
 
-async function endsInTime(
+/** Undefined once all has stopped, or what is wrong. */
+async function stopProblem(
   stopped: Promise<void>,
-  { backend: { clock, settings }, hurry }: ProcessParts,
+  { backend, hurry }: ProcessParts,
   { loads }: ProcessPlan,
-): Promise<boolean> {
+): Promise<string | undefined> {
+  const { clock, settings, redis } = backend;
   const done = new AbortController();
   const graceMs = loads ? settings.orchestrator.shutdown_timeout * 1000 : 0;
   const late = clock
     .sleep(graceMs, AbortSignal.any([hurry, done.signal]))
     .catch(() => {})
     .then(() => clock.sleep(OVERTIME_MS, done.signal))
-    .then(() => false);
+    .then(() => (redis.status === 'ready' ? 'it takes too long' : 'Redis does not answer'));
   late.catch(() => {});
   try {
-    return await Promise.race([stopped.then(() => true), late]);
+    return await Promise.race([stopped.then(() => undefined), late]);
+  } catch (error) {
+    return messageOf(error);
   } finally {
     done.abort();
   }
-}
-
-function redisLine({ redis }: Backend): string {
-  return redis.status === 'ready' ? '' : ': Redis does not answer';
 }
 
 function stopLine(plan: ProcessPlan, signal: AbortSignal, { backend, meter }: ProcessParts): string {

@@ -18,6 +18,22 @@ describe('ServiceStack', () => {
     expect(events).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
+  it('quiesces those that can be, all of them even when one fails to, and stops them afterwards', async () => {
+    const events: string[] = [];
+    const quiet = (name: string, act: () => Promise<void>) => ({ ...recording(name, events), quiesce: act });
+    const stack = new ServiceStack([
+      recording('a', events),
+      quiet('b', async () => {
+        throw new Error('b does not listen');
+      }),
+      quiet('c', async () => void events.push('quiesce c')),
+    ]);
+    await stack.start();
+    await expect(stack.quiesce()).rejects.toThrow('b does not listen');
+    await stack.stop();
+    expect(events.slice(3)).toEqual(['quiesce c', 'stop c', 'stop b', 'stop a']);
+  });
+
   it('stops what had started when one fails to, and tells why', async () => {
     const events: string[] = [];
     const stack = new ServiceStack([

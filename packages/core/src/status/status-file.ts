@@ -50,13 +50,17 @@ export class StatusFile implements Service {
     this.#options = options;
   }
 
-  /** @throws CONFIG_INVALID when the file's directory cannot be made or written to */
+  /** Makes the file's directory where that alone is missing. @throws CONFIG_INVALID when it cannot be written to */
   async start(): Promise<void> {
     if (this.#cancel) return;
     const directory = dirname(this.#options.path);
     try {
-      await mkdir(directory, { recursive: true });
-      await access(directory, constants.W_OK);
+      // One level: the recursive form of Node spins for ever in /proc, and a misspelt path is better refused than made.
+      await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+      // The dot, so that a file in its place is refused too.
+      await access(`${directory}/.`, constants.W_OK);
     } catch (cause) {
       const message = `orchestrator.status_file is ${this.#options.path}: ${messageOf(cause)}; it must lie in a directory that the producer can write to`;
       throw new GraphshiftError('CONFIG_INVALID', message, { cause });
