@@ -34,7 +34,10 @@ const WALLS = [
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH] },
   { packages: /^@duckdb\/.+$/, allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT, BENCH] },
   { packages: /^@graphshift\/testkit$/, allowed: [TESTKIT] },
-  { packages: /^(node:)?timers\/promises$/, allowed: [`${CORE}platform/`, 'scripts/', 'demo/', TESTKIT] },
+  {
+    packages: /^(node:)?timers\/promises$/,
+    allowed: [`${CORE}platform/`, 'scripts/', 'demo/', TESTKIT, BENCH],
+  },
 ];
 
 const production = (path) => /^(apps\/[^/]+|packages\/core)\/src\//.test(path) && !TEST.test(path);

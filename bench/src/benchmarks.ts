@@ -1,6 +1,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { load } from './load/load.ts';
 import { queue } from './queue/queue.ts';
+import { scan } from './scan/scan.ts';
 
 /** In the order in which they run and print. */
-export const BENCHMARKS: readonly Benchmark[] = [queue, load];
+export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load];

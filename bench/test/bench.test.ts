@@ -55,18 +55,3 @@ it('removes its scratch directories', async () => {
   const left = (await readdir(directory)).filter((name) => name.startsWith('graphshift-'));
   expect(left).toEqual([]);
 });
-
-it('says what it cannot do in one line', async () => {
-  expect(await bench('quue')).toMatchObject({
-    code: 2,
-    text: expect.stringMatching(/^bench: there is no benchmark "quue"; it may be /),
-  });
-  expect(await bench('queue', '--latencies', '0')).toMatchObject({
-    code: 2,
-    text: 'bench: --latencies is "0"; it must be a whole number from 1 on',
-  });
-  expect(await bench('load', '--latencies', '5')).toMatchObject({
-    code: 2,
-    text: 'bench: --latencies is no size of load; it may be --nodes',
-  });
-});
