@@ -108,7 +108,9 @@ it('starts one image after Redis is healthy, each with a health check, a limit a
     expect([name, seconds(service.stop_grace_period) > 10]).toEqual([name, true]);
   }
   for (const name of ['producer', 'worker'])
-    expect(seconds(services[name].stop_grace_period)).toBeGreaterThan(defaults.orchestrator.shutdown_timeout);
+    expect(seconds(services[name].stop_grace_period)).toBeGreaterThan(
+      defaults.orchestrator.shutdown_timeout + 40,
+    );
 });
 
 it('lets there be any number of workers', () => {

@@ -1,6 +1,6 @@
 /** What people and processes read of the deployments in Redis. Only `DeploymentStore` changes them. */
 
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
 import { HEAD_STATES, STATES, type State } from '../deployment/states.ts';
 import type { Keys } from './keys.ts';
@@ -39,8 +39,7 @@ export class DeploymentReader {
     for (let start = 0; start < ids.length; start += PAGE) {
       const pipeline = this.redis.pipeline();
       for (const id of ids.slice(start, start + PAGE)) pipeline.hgetall(this.keys.deployment(id));
-      for (const [error, fields] of (await pipeline.exec()) ?? []) {
-        if (error) throw error;
+      for (const fields of await answersOf(pipeline)) {
         if (Object.keys(fields as object).length > 0) records.push(deploymentRecord.parse(fields));
       }
     }
@@ -58,9 +57,9 @@ export class DeploymentReader {
       if (count === page.length || count === 0) continue;
       const pipeline = this.redis.pipeline();
       for (const id of page) pipeline.exists(this.keys.deployment(id));
-      const answers = (await pipeline.exec()) ?? [];
+      const answers = await answersOf(pipeline);
       page.forEach((id, index) => {
-        if (answers[index]?.[1] === 1) found.add(id);
+        if (answers[index] === 1) found.add(id);
       });
     }
     return found;
@@ -77,7 +76,7 @@ export class DeploymentReader {
     const states = filter.state ? [filter.state] : STATES;
     const pipeline = this.redis.pipeline();
     for (const state of states) pipeline.zrange(this.keys.state(state), '0', String(limit - 1), 'REV');
-    const ids = ((await pipeline.exec()) ?? []).flatMap(([, found]) => found as string[]);
+    const ids = (await answersOf(pipeline)).flatMap((found) => found as string[]);
     const records = await this.getMany(ids);
     return records.sort((a, b) => b.changedAt - a.changedAt).slice(0, limit);
   }
@@ -86,10 +85,11 @@ export class DeploymentReader {
   async counts(): Promise<Record<State, number>> {
     const pipeline = this.redis.pipeline();
     for (const state of STATES) pipeline.zcard(this.keys.state(state));
-    const answers = (await pipeline.exec()) ?? [];
-    return Object.fromEntries(
-      STATES.map((state, index) => [state, Number(answers[index]?.[1] ?? 0)]),
-    ) as Record<State, number>;
+    const answers = await answersOf(pipeline);
+    return Object.fromEntries(STATES.map((state, index) => [state, Number(answers[index] ?? 0)])) as Record<
+      State,
+      number
+    >;
   }
 
   /** Ids of all deployments that must have a job. */
@@ -114,6 +114,15 @@ export class DeploymentReader {
   async #inStates(states: readonly State[]): Promise<string[]> {
     const pipeline = this.redis.pipeline();
     for (const state of states) pipeline.zrange(this.keys.state(state), '0', '-1');
-    return ((await pipeline.exec()) ?? []).flatMap(([, ids]) => ids as string[]);
+    return (await answersOf(pipeline)).flatMap((ids) => ids as string[]);
   }
+}
+
+/** The answers of a pipeline, in order. @throws the first error among them, as where Redis went away half-way */
+async function answersOf(pipeline: ChainableCommander): Promise<unknown[]> {
+  const answers = (await pipeline.exec()) ?? [];
+  return answers.map(([error, answer]) => {
+    if (error) throw error;
+    return answer;
+  });
 }
