@@ -19,6 +19,8 @@ export interface System {
   readonly backend: Backend;
   /** Starts the worker. Several share the queue. */
   work(): Promise<Service>;
+  /** Stops the workers. */
+  rest(): Promise<void>;
   /** Holds the first worker that comes to this point. */
   holdAt(point: string): Barrier;
   /** Writes a snapshot, without telling anybody. @param nodes tells its content apart from others @default 20 */
@@ -62,6 +64,9 @@ export async function openSystem(flags: Readonly<Record<string, unknown>> = {}):
       workers.push(worker);
       await worker.start();
       return worker;
+    },
+    rest: async () => {
+      for (const worker of workers.splice(0)) await worker.stop();
     },
     holdAt: (point) => {
       let arrive = () => {};

@@ -32,6 +32,10 @@ export {
   type State,
   TRANSITIONS,
 } from './deployment/states.ts';
+export { type ExamineOptions, examine, SETTLE_MS } from './doctor/examine.ts';
+export type { Finding, Severity } from './doctor/finding.ts';
+export type { Examined } from './doctor/gather.ts';
+export { RULES } from './doctor/judge.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';
