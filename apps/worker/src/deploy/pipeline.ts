@@ -1,6 +1,13 @@
 /** One pickup of a deployment: claim it, run the steps that its state has before it, and say what came of it. */
 
-import { GraphshiftError, IDLE_STATES, type Outcome, type Pickup, type State } from '@graphshift/core';
+import {
+  GraphshiftError,
+  IDLE_STATES,
+  type Outcome,
+  type Pickup,
+  type State,
+  withDeadline,
+} from '@graphshift/core';
 import { catchUp } from './catch-up.ts';
 import { type DeployContext, HeldDeployment } from './deployment.ts';
 import { settleError } from './settle.ts';
@@ -56,9 +63,14 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   }
 }
 
+/** A store that hangs must not keep a deployment in hand before it has even been claimed. */
+const ANSWER_MS = 10_000;
+
 async function readEpochFloor(context: DeployContext, customer: string): Promise<number | Error> {
   try {
-    return await context.backend.store.epochFloor(customer);
+    const { clock, store } = context.backend;
+    const late = () => new GraphshiftError('STORE_UNREACHABLE', 'no answer within 10 s');
+    return await withDeadline(clock, ANSWER_MS, store.epochFloor(customer), late);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

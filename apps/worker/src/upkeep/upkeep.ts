@@ -13,6 +13,7 @@ import {
   type Service,
   type StoreListing,
 } from '@graphshift/core';
+import { bake } from './bake.ts';
 
 export interface UpkeepOptions {
   readonly backend: Backend;
@@ -58,6 +59,7 @@ export class Upkeep implements Service {
     const { retention } = this.#options;
     const listing = await this.#options.backend.store.list();
     await this.#attempt('records of live deployments', () => this.#align(listing));
+    await this.#attempt('bake', () => bake(this.#options.backend, listing.aliases));
     for (const customer of retention.crowded(listing))
       await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
     await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing, isEndState));

@@ -22,6 +22,8 @@ export interface RollbackRequest {
   readonly customer: string;
   /** Unix time in seconds of the snapshot to go back to. @default the newest complete one before the live one */
   readonly to?: number | undefined;
+  /** Database that the alias must still target, or nothing is done. @default whatever it targets */
+  readonly from?: string;
   /** Who asks, for the audit stream. */
   readonly by: string;
   /** @default a sentence that names who asked */
@@ -54,6 +56,8 @@ export class AliasDesk {
     const { customer, by, reason = `rolled back by ${by}` } = request;
     const { store, deployments } = this.#options;
     const [epoch, alias] = await this.#takeOver(customer);
+    if (request.from !== undefined && request.from !== alias.database)
+      throw new GraphshiftError('CONFLICT', `${customer} is ${alias.database} by now, not ${request.from}`);
     const { databases } = await store.list({ customer });
     const target = chooseTarget(alias, databases, request.to);
     const { snapshot, contentHash, holds = [] } = alias.properties;

@@ -175,6 +175,11 @@ export const ERRORS = {
     status: 500,
     action: 'Keep the snapshot and report it: rows read and rows counted differ.',
   },
+  VERIFY_FAILED: {
+    class: 'permanent',
+    status: 422,
+    action: 'Mend the snapshot or its verify.cypher, and drop it under a new timestamp.',
+  },
   POISON: {
     class: 'permanent',
     status: 500,

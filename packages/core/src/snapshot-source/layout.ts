@@ -10,6 +10,12 @@ import type { SnapshotFile } from '../snapshot/manifest.ts';
 export type GroupKind = 'nodes' | 'relationships';
 const KINDS: readonly GroupKind[] = ['nodes', 'relationships'];
 
+/** Smoke queries of the snapshot, run before its cutover and while it bakes. */
+export const SMOKE_FILE = 'verify.cypher';
+
+/** What may stand beside nodes/ and relationships/. */
+const BESIDE: ReadonlySet<string> = new Set(['manifest.json', SMOKE_FILE]);
+
 /** A data file with all the digits of its modification time. */
 export interface ListedFile extends SnapshotFile {
   readonly kind: GroupKind;
@@ -122,7 +128,7 @@ class SnapshotWalk {
     for (const entry of await this.#entries('')) {
       const kind = KINDS.find((name) => name === entry.name);
       if (kind) await this.#groups(kind, entry);
-      else if (entry.name !== 'manifest.json') this.#stray(entry.name, 'nodes/ and relationships/');
+      else if (!BESIDE.has(entry.name)) this.#stray(entry.name, 'nodes/ and relationships/');
     }
     this.#namesApart();
     if (!this.#problem && !this.#files.some((file) => file.kind === 'nodes')) {

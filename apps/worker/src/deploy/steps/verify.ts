@@ -1,18 +1,30 @@
-import { type CertifiedCount, type Counts, GraphshiftError, type LoadCertificate } from '@graphshift/core';
+import {
+  type CertifiedCount,
+  type Counts,
+  GraphshiftError,
+  type LoadCertificate,
+  readSmokeQueries,
+  runSmokeQueries,
+} from '@graphshift/core';
 import { certificateOf, type HeldDeployment } from '../deployment.ts';
 
-/** Proves the database right before anybody sees it: the certificate, and the store's own counts against it. */
+/**
+ * Proves the database right before anybody sees it: the certificate, the store's own counts against it, and the
+ * snapshot's smoke queries.
+ */
 export async function verify(held: HeldDeployment): Promise<void> {
   const { store } = held.context.backend;
   const database = held.record.database ?? '';
   const certificate = await certificateOf(held, database);
   checkCertificate(certificate);
   checkCounts(certificate, await store.counts(database));
+  const smoke = await readSmokeQueries(held.record.path);
+  await runSmokeQueries(store, database, smoke);
   held.throwIfAborted();
   await held.context.checkpoint('verify.proven');
   await store.unmark(database, held.record.epoch);
   await held.say(
-    `verified ${database}: ${certificate.nodes.length} labels, ${certificate.relationships.length} types`,
+    `verified ${database}: ${certificate.nodes.length} labels, ${certificate.relationships.length} types, ${smoke.length} smoke queries`,
   );
 }
 

@@ -1,0 +1,51 @@
+/**
+ * The bake: for `bake_seconds` after a cutover, smoke queries that fail move the alias back to the database before, and
+ * hold the content that they failed on. It holds no slot and no job: it is upkeep of what is live.
+ */
+
+import {
+  type AliasInfo,
+  type Backend,
+  deploymentId,
+  GraphshiftError,
+  messageOf,
+  readSmokeQueries,
+  runSmokeQueries,
+} from '@graphshift/core';
+
+/** Asks the smoke queries of every alias that is still baking. What a store cannot answer now is asked again. */
+export async function bake(backend: Backend, aliases: readonly AliasInfo[]): Promise<void> {
+  const bakeMs = backend.settings.orchestrator.bake_seconds * 1000;
+  if (bakeMs === 0) return;
+  for (const alias of aliases) {
+    const ageMs = backend.clock.now() - Date.parse(alias.properties.since);
+    if (ageMs < bakeMs && !isRolledBackTo(alias)) await bakeOne(backend, alias);
+  }
+}
+
+/** What a rollback went back to has baked before. */
+function isRolledBackTo({ properties: { since, holds = [] } }: AliasInfo): boolean {
+  return holds.some((hold) => hold.since === since);
+}
+
+async function bakeOne(backend: Backend, alias: AliasInfo): Promise<void> {
+  const { customer, database } = alias;
+  const { deployments, log, operations, store } = backend;
+  const id = deploymentId({ customer, timestamp: alias.properties.snapshot });
+  const record = await deployments.get(id);
+  if (!record) return;
+  try {
+    await runSmokeQueries(store, database, await readSmokeQueries(record.path));
+  } catch (error) {
+    if (!(error instanceof GraphshiftError) || error.code !== 'VERIFY_FAILED') {
+      log.warn({ deploymentId: id, err: error }, `bake of ${database}: ${messageOf(error)}`);
+      return;
+    }
+    log.error({ deploymentId: id, code: error.code }, `bake of ${database}: ${error.message}`);
+    await operations
+      .rollback({ customer, from: database, by: 'the bake', reason: error.message })
+      .catch((failure: unknown) =>
+        log.error({ deploymentId: id, err: failure }, `${id} stays live: ${messageOf(failure)}`),
+      );
+  }
+}
