@@ -9,6 +9,7 @@ import {
   Scanner,
   type Service,
 } from '@graphshift/core';
+import { forgetGone } from './forget-gone.ts';
 import type { Settled, WatchList } from './watch-list.ts';
 import { WatchedRoot } from './watched-root.ts';
 
@@ -119,7 +120,16 @@ export class Producer implements Service {
         log.warn({ root, err: error }, `scan of ${root}: ${messageOf(error)}`);
       }
     }
+    if (full) await this.#forget();
     this.#scans++;
+  }
+
+  async #forget(): Promise<void> {
+    const forgotten = await forgetGone(this.#backend);
+    if (forgotten > 0)
+      this.#backend.log.info(
+        `forgot ${forgotten} deployments that ended long ago and whose snapshots are gone`,
+      );
   }
 
   async #check(root: string): Promise<void> {

@@ -144,6 +144,15 @@ export const CANCELLABLE_STATES = STATES.filter(
   (state) => !(END_STATES as readonly State[]).includes(state) && TRANSITIONS[state].includes('cancelled'),
 );
 
+/** Nothing that readers, rollbacks or people still ask for hangs on a deployment in one of these. */
+export const FORGETTABLE_STATES = [
+  'retired',
+  'skipped',
+  'superseded',
+  'cancelled',
+  'rolled-back',
+] as const satisfies readonly State[];
+
 export function isEndState(state: State): boolean {
   return (END_STATES as readonly State[]).includes(state);
 }

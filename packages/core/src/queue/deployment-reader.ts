@@ -101,6 +101,14 @@ export class DeploymentReader {
     return this.#inStates([state]);
   }
 
+  /** Ids of deployments that came into these states before an instant, the oldest first. */
+  async endedBefore(states: readonly State[], before: number, limit: number): Promise<string[]> {
+    const pipeline = this.redis.pipeline();
+    for (const state of states)
+      pipeline.zrange(this.keys.state(state), '-inf', String(before), 'BYSCORE', 'LIMIT', 0, limit);
+    return (await answersOf(pipeline)).flatMap((ids) => ids as string[]).slice(0, limit);
+  }
+
   async customers(): Promise<string[]> {
     return this.redis.zrange(this.keys.customers, '0', '-1');
   }

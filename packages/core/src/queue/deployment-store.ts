@@ -6,7 +6,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type DeploymentRecord, deploymentError } from '../deployment/record.ts';
-import { ACTIVE_STATES, IDLE_STATES, isEndState, type State, TRANSITIONS } from '../deployment/states.ts';
+import {
+  ACTIVE_STATES,
+  FORGETTABLE_STATES,
+  IDLE_STATES,
+  isEndState,
+  type State,
+  TRANSITIONS,
+} from '../deployment/states.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type ErrorRecord, GraphshiftError } from '../platform/errors.ts';
 import { deploymentId, type SnapshotName } from '../snapshot/names.ts';
@@ -165,6 +172,18 @@ export class DeploymentStore extends DeploymentReader {
       ],
     )) as [number, string];
     return { created: created === 1, head: head || undefined };
+  }
+
+  /**
+   * Removes the record of a deployment that ended before an instant and whose snapshot is gone.
+   * @param before milliseconds since 1970
+   * @returns false when it has changed since, or is in a state that is kept
+   */
+  async forget(id: string, before: number): Promise<boolean> {
+    const customer = id.slice(0, id.lastIndexOf('@'));
+    const keys = [this.keys.deployment(id), this.keys.customer(customer)];
+    const values = [this.keys.prefix, id, JSON.stringify(FORGETTABLE_STATES), before];
+    return (await this.#script('forget-2', keys, values)) === 1;
   }
 
   /** Takes a deployment up for work under a new epoch of its customer. */

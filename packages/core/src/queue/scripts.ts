@@ -9,6 +9,7 @@ export const SCRIPTS = [
   'transition-3',
   'note-1',
   'restore-2',
+  'forget-2',
   'choose-head-1',
   'raise-epoch-1',
   'publish-reading-3',
