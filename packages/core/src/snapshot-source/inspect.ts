@@ -8,11 +8,13 @@ import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotGroup, SnapshotManifest } from '../snapshot/manifest.ts';
 import { contentHash } from './content-hash.ts';
 import { type Duck, quoteFiles } from './duckdb.ts';
-import { firstLine, readFooters } from './footers.ts';
+import { formatOf } from './file-format.ts';
+import { firstLine, readFooters, type SchemaVariant } from './footers.ts';
 import { type GroupKind, type ListedFile, type Listing, listSnapshot } from './layout.ts';
 import { firstFileProblem } from './observe.ts';
 import { checkNodes, checkRelationships } from './rows.ts';
 import { checkColumnNames, mergeSchemas } from './schema.ts';
+import { openSource, type VariantSource } from './sources.ts';
 import { createView, viewOf } from './views.ts';
 
 export interface InspectProgress {
@@ -113,7 +115,11 @@ async function groupsOf(
       checkColumnNames(kind, idProperty, file, names),
     );
     const columns = mergeSchemas(kind, footers.variants);
-    await createView(duck, path, viewOf(kind, groups.length), columns, footers.variants);
+    const view = viewOf(kind, groups.length);
+    const sources: [SchemaVariant, VariantSource][] = [];
+    for (const [index, variant] of footers.variants.entries())
+      sources.push([variant, await openSource(duck, path, variant, `${view}_${index}`, signal)]);
+    await createView(duck, path, view, columns, sources);
     const counted = members.map(({ path: file, bytes, modifiedAt }) => ({
       path: file,
       bytes,
@@ -185,6 +191,8 @@ export async function readFailure(
     return new GraphshiftError('LOAD_FAILED', firstLine(error), { cause: error });
   }
   for (const file of files) {
+    // What is wrong with an Arrow file has shown when it was decoded.
+    if (formatOf(file.path) !== 'parquet') continue;
     try {
       await duck.rows(
         `SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet(${quoteFiles([join(resolve(path), file.path)])}, hive_partitioning = false)`,

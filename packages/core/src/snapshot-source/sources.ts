@@ -1,0 +1,47 @@
+/**
+ * What a view over a snapshot's files reads: most Parquet files themselves, some from a copy, and Arrow files from a
+ * table. Copies and tables stand in DuckDB's scratch directory and memory, and go with them.
+ */
+
+import { join } from 'node:path';
+import { messageOf } from '../platform/errors.ts';
+import { unreadable } from './arrow/messages.ts';
+import { importArrow } from './arrow/tables.ts';
+import { elementType, ZONED_NANOSECONDS } from './column-types.ts';
+import type { Duck } from './duckdb.ts';
+import type { SchemaVariant } from './footers.ts';
+import { copyWithoutZones } from './parquet-zones.ts';
+
+export type VariantSource =
+  | { readonly kind: 'parquet'; readonly root: string }
+  | { readonly kind: 'arrow'; readonly table: string };
+
+/**
+ * @param path the snapshot's absolute directory
+ * @param name unique among all sources of the snapshot
+ * @throws COLUMN_TYPE, FILE_UNREADABLE, and the signal's reason when it aborts
+ */
+export async function openSource(
+  duck: Duck,
+  path: string,
+  variant: SchemaVariant,
+  name: string,
+  signal: AbortSignal,
+): Promise<VariantSource> {
+  if (variant.arrow) {
+    const files = variant.files.map((file) => ({ name: file.path, path: join(path, file.path) }));
+    await importArrow(duck, name, files, variant.arrow, signal);
+    return { kind: 'arrow', table: name };
+  }
+  if (!variant.columns.some(({ type }) => elementType(type) === ZONED_NANOSECONDS))
+    return { kind: 'parquet', root: path };
+  const root = join(duck.spillDirectory, 'without-zones');
+  for (const file of variant.files) {
+    signal.throwIfAborted();
+    await copyWithoutZones(join(path, file.path), join(root, file.path)).catch((error: unknown) => {
+      if (error instanceof RangeError) throw unreadable(file.path, messageOf(error), error);
+      throw error;
+    });
+  }
+  return { kind: 'parquet', root };
+}
