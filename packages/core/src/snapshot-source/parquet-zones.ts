@@ -131,11 +131,14 @@ class CompactWalk {
       }
       case LIST:
       case SET:
-        return this.list((element) => this.#skip(element, false));
+        this.list((element) => this.#skip(element, false));
+        return;
       case MAP:
-        return this.#skipMap();
+        this.#skipMap();
+        return;
       case STRUCT:
-        return this.struct(() => false);
+        this.struct(() => false);
+        return;
       default:
         this.#varint();
     }

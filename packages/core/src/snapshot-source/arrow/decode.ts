@@ -5,23 +5,26 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { RecordBatch } from 'apache-arrow/fb/record-batch';
+import { Binder, type Bound } from './binding.ts';
 import type { Body } from './body.ts';
 import { convert, convertedBytes, ValueProblem } from './conversions.ts';
 import { type Dictionaries, gather, indicesOf } from './dictionaries.ts';
 import type { ArrowColumn, FixedSize, Offsets, Shape } from './schema.ts';
 import { BrokenBatch, isSet, type Validity, type Values } from './values.ts';
 
-/** A column with the buffers that hold it. */
-interface Bound {
-  readonly column: ArrowColumn;
-  readonly length: number;
-  /** Index of the validity buffer, undefined where there are no nulls. */
-  readonly validity?: number;
-  /** Index of the first buffer behind it. */
-  readonly buffer: number;
-  /** Data buffers of a column of views. */
-  readonly variadic: number;
-  readonly child?: Bound;
+/** A dictionary without entries, for values of this shape. */
+function noValues(shape: Shape): Values {
+  const own = { count: 0, valid: undefined };
+  if (shape.kind === 'bytes')
+    return { ...own, kind: 'bytes', data: NOTHING, starts: new Float64Array(0), ends: new Float64Array(0) };
+  return { ...own, kind: 'fixed', width: shape.kind === 'fixed' ? widthOf(shape) : 1, bytes: NOTHING };
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Bytes of one value as DuckDB keeps it. */
+function widthOf(shape: Shape & { kind: 'fixed' }): number {
+  return shape.convert ? convertedBytes(shape.convert) : shape.bytes;
 }
 
 /** A batch's columns, ready to be read by rows. */
@@ -50,8 +53,8 @@ export class BatchReader {
     const { dictionary, shape } = bound.column;
     const valid = this.#validity(bound, from, count);
     if (dictionary) {
-      const values = this.#dictionaries.get(dictionary.id);
-      if (!values) throw new BrokenBatch(`dictionary ${dictionary.id} is missing`);
+      // A writer may leave out the dictionary of a column that has only nulls.
+      const values = this.#dictionaries.get(dictionary.id) ?? noValues(shape);
       const bytes = this.#read(bound.buffer, from, count, dictionary.bytes);
       return gather(values, indicesOf(bytes, dictionary.bytes, dictionary.signed, count), valid);
     }
@@ -105,7 +108,7 @@ export class BatchReader {
     const bytes = this.#read(bound.buffer, from, count, shape.bytes);
     if (!shape.convert) return { kind: 'fixed', count, valid, width: shape.bytes, bytes };
     const converted = convert(shape.convert, bytes, count, (index) => isSet(valid, index));
-    return { kind: 'fixed', count, valid, width: convertedBytes(shape.convert), bytes: converted };
+    return { kind: 'fixed', count, valid, width: widthOf(shape), bytes: converted };
   }
 
   #bytes(
@@ -206,69 +209,6 @@ export class BatchReader {
         error.message,
       );
     }
-  }
-}
-
-/** Gives each column its share of a batch's nodes and buffers, which stand in the order of the columns. */
-class Binder {
-  readonly #batch: RecordBatch;
-  readonly #body: Body;
-  #node = 0;
-  #buffer = 0;
-  #variadic = 0;
-
-  constructor(batch: RecordBatch, body: Body) {
-    this.#batch = batch;
-    this.#body = body;
-  }
-
-  bind(columns: readonly ArrowColumn[], rows: number): Bound[] {
-    const bound = columns.map((column) => this.#bind(column, rows));
-    if (this.#node !== this.#batch.nodesLength() || this.#buffer !== this.#body.buffers)
-      throw new BrokenBatch('a record batch does not fit the schema');
-    return bound;
-  }
-
-  /** @param rows that the column has at least */
-  #bind(column: ArrowColumn, rows: number): Bound {
-    const node = this.#batch.nodes(this.#node);
-    this.#node += 1;
-    const length = Number(node?.length() ?? -1);
-    if (length < rows || !Number.isSafeInteger(length))
-      throw new BrokenBatch(`column ${JSON.stringify(column.name)} has ${length} rows instead of ${rows}`);
-    const { shape, dictionary } = column;
-    if (shape.kind === 'null') return { column, length, buffer: this.#buffer, variadic: 0 };
-    const validity = this.#buffer;
-    this.#buffer += 1;
-    const buffer = this.#buffer;
-    const nulls = Number(node?.nullCount() ?? 0) !== 0;
-    const own = { column, length, buffer, ...(nulls && { validity }) };
-    if (dictionary) return { ...own, variadic: this.#take(1) };
-    switch (shape.kind) {
-      case 'bytes': {
-        if (shape.offsets !== 'view')
-          return { ...own, variadic: this.#take(typeof shape.offsets === 'number' ? 2 : 1) };
-        const variadic = Number(this.#batch.variadicBufferCounts(this.#variadic) ?? 0);
-        this.#variadic += 1;
-        if (!(variadic >= 0 && variadic <= this.#body.buffers))
-          throw new BrokenBatch(`${variadic} data buffers`);
-        this.#take(1 + variadic);
-        return { ...own, variadic };
-      }
-      case 'list': {
-        const { offsets } = shape;
-        if (typeof offsets === 'number') this.#take(1);
-        const items = typeof offsets === 'number' ? 0 : length * offsets.size;
-        return { ...own, variadic: 0, child: this.#bind(shape.child, items) };
-      }
-      default:
-        return { ...own, variadic: this.#take(1) };
-    }
-  }
-
-  #take(buffers: number): number {
-    this.#buffer += buffers;
-    return 0;
   }
 }
 

@@ -29,20 +29,7 @@ export function indicesOf(
 /** The dictionary's values at `indices`; a null is a null in either of them. */
 export function gather(from: Values, indices: ArrayLike<number>, valid: Validity): Values {
   const count = indices.length;
-  const kept = new Uint8Array((count + 7) >> 3);
-  let nulls = false;
-  for (let row = 0; row < count; row += 1) {
-    const index = indices[row] ?? -1;
-    if (!isSet(valid, row)) {
-      nulls = true;
-      continue;
-    }
-    if (index < 0 || index >= from.count)
-      throw new BrokenBatch(`index ${index} into a dictionary of ${from.count} values`);
-    if (isSet(from.valid, index)) kept[row >> 3] = (kept[row >> 3] ?? 0) | (1 << (row & 7));
-    else nulls = true;
-  }
-  const own = { count, valid: nulls ? kept : undefined };
+  const own = { count, valid: validOf(from, indices, valid) };
   // What stands under a null may be any index.
   const at = (row: number) => (isSet(own.valid, row) ? (indices[row] ?? 0) : -1);
   if (from.kind === 'fixed') return { ...own, ...gatherFixed(from.bytes, from.width, count, at) };
@@ -54,6 +41,21 @@ export function gather(from: Values, indices: ArrayLike<number>, valid: Validity
     ends[row] = from.ends[at(row)] ?? 0;
   }
   return { ...own, kind: 'bytes', data: from.data, starts, ends };
+}
+
+/** Rows that have an index whose value is no null. @throws BrokenBatch for an index beyond the dictionary */
+function validOf(from: Values, indices: ArrayLike<number>, valid: Validity): Validity {
+  const result = new Uint8Array((indices.length + 7) >> 3);
+  let nulls = 0;
+  for (let row = 0; row < indices.length; row += 1) {
+    const index = indices[row] ?? -1;
+    const hasIndex = isSet(valid, row);
+    if (hasIndex && (index < 0 || index >= from.count))
+      throw new BrokenBatch(`index ${index} into a dictionary of ${from.count} values`);
+    if (hasIndex && isSet(from.valid, index)) result[row >> 3] = (result[row >> 3] ?? 0) | (1 << (row & 7));
+    else nulls += 1;
+  }
+  return nulls > 0 ? result : undefined;
 }
 
 function gatherFixed(bytes: Uint8Array, width: number, count: number, at: (row: number) => number) {

@@ -4,7 +4,6 @@
  * DuckDB spills it.
  */
 
-import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBAppender, DuckDBDataChunk } from '@duckdb/node-api';
@@ -16,6 +15,7 @@ import { ValueProblem } from './conversions.ts';
 import { BatchReader } from './decode.ts';
 import { concatenated } from './dictionaries.ts';
 import { type ArrowMessage, batchOf, dictionaryOf, readLayout, unreadable } from './messages.ts';
+import { refuseMisfits } from './misfits.ts';
 import { type ArrowColumn, columnsOf } from './schema.ts';
 import { BrokenBatch, type Values } from './values.ts';
 import { writeVector } from './vectors.ts';
@@ -72,6 +72,8 @@ export async function importArrow(
   } finally {
     appender.closeSync();
   }
+  const names = { name: table, file: FILE_INDEX, row: ROW_NUMBER, column: columnName };
+  await refuseMisfits(duck, names, columns, (index) => files[index]?.name ?? '');
 }
 
 async function withFile<T>(file: ArrowFile, use: (handle: FileHandle) => Promise<T>): Promise<T> {

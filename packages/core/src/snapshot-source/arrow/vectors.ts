@@ -15,11 +15,13 @@ export function writeVector(vector: Vector, values: Values): void {
   if (values.count === 0) return;
   switch (values.kind) {
     case 'fixed':
-      return copy(vector, values.bytes);
+      copy(vector, values.bytes);
+      return;
     case 'bytes':
-      return writeBytes(vector, values);
+      writeBytes(vector, values);
+      return;
     case 'list':
-      return writeList(vector, values);
+      writeList(vector, values);
   }
 }
 
