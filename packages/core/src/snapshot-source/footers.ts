@@ -6,8 +6,8 @@
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotColumn } from '../snapshot/manifest.ts';
+import { describeArrow } from './arrow/import.ts';
 import type { ArrowColumn } from './arrow/schema.ts';
-import { describeArrow } from './arrow/tables.ts';
 import { NULL_TYPE, ZONED_NANOSECONDS } from './column-types.ts';
 import { type Duck, type DuckRow, quoteFiles } from './duckdb.ts';
 import { formatOf } from './file-format.ts';

@@ -1,12 +1,12 @@
 /**
- * What a view over a snapshot's files reads: most Parquet files themselves, some from a copy, and Arrow files from a
- * table. Copies and tables stand in DuckDB's scratch directory and memory, and go with them.
+ * What a view over a snapshot's files reads: most Parquet files themselves, some from a copy, and Arrow files as
+ * the Parquet that they were decoded to. Both stand in DuckDB's scratch directory and go with it.
  */
 
 import { join } from 'node:path';
 import { messageOf } from '../platform/errors.ts';
+import { importArrow } from './arrow/import.ts';
 import { unreadable } from './arrow/messages.ts';
-import { importArrow } from './arrow/tables.ts';
 import { elementType, ZONED_NANOSECONDS } from './column-types.ts';
 import type { Duck } from './duckdb.ts';
 import type { SchemaVariant } from './footers.ts';
@@ -14,7 +14,7 @@ import { copyWithoutZones } from './parquet-zones.ts';
 
 export type VariantSource =
   | { readonly kind: 'parquet'; readonly root: string }
-  | { readonly kind: 'arrow'; readonly table: string };
+  | { readonly kind: 'arrow'; readonly parts: readonly string[] };
 
 /**
  * @param path the snapshot's absolute directory
@@ -30,8 +30,7 @@ export async function openSource(
 ): Promise<VariantSource> {
   if (variant.arrow) {
     const files = variant.files.map((file) => ({ name: file.path, path: join(path, file.path) }));
-    await importArrow(duck, name, files, variant.arrow, signal);
-    return { kind: 'arrow', table: name };
+    return { kind: 'arrow', parts: await importArrow(duck, name, files, variant.arrow, signal) };
   }
   if (!variant.columns.some(({ type }) => elementType(type) === ZONED_NANOSECONDS))
     return { kind: 'parquet', root: path };

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { SnapshotColumn } from '../snapshot/manifest.ts';
-import { columnName, FILE_INDEX, ROW_NUMBER } from './arrow/tables.ts';
+import { columnName, FILE_INDEX, ROW_NUMBER } from './arrow/parts.ts';
 import { elementType, NULL_TYPE, ZONED_NANOSECONDS } from './column-types.ts';
 import { type Duck, quoteFiles, quoteIdentifier, quoteString, typeText } from './duckdb.ts';
 import type { SchemaVariant } from './footers.ts';
@@ -38,7 +38,7 @@ export async function createView(
   const parts = variants.map(([variant, source]) =>
     source.kind === 'parquet'
       ? selectOfParquet(path, source.root, columns, variant)
-      : selectOfTable(path, source.table, columns, variant),
+      : selectOfArrow(path, source.parts, columns, variant),
   );
   await duck.run(`CREATE OR REPLACE VIEW ${quoteIdentifier(view)} AS ${parts.join(' UNION ALL ')}`);
 }
@@ -65,9 +65,9 @@ function selectOfParquet(
   return `SELECT ${list.join(', ')}, ${file}, file_row_number + 1 AS ${ROW_COLUMN} FROM ${source}`;
 }
 
-function selectOfTable(
+function selectOfArrow(
   path: string,
-  table: string,
+  parts: readonly string[],
   columns: readonly SnapshotColumn[],
   variant: SchemaVariant,
 ): string {
@@ -75,15 +75,12 @@ function selectOfTable(
   const list = columns.map(({ name, type }) => {
     const index = places.get(name) ?? 0;
     const own = variant.columns[index]?.type ?? NULL_TYPE;
-    const stored = variant.arrow?.[index]?.storage;
-    const column = columnName(index);
-    const isCast = stored !== undefined && ![NULL_TYPE, ZONED_NANOSECONDS].includes(elementType(own));
-    const value = isCast ? `CAST(${column} AS ${typeText(own)})` : column;
-    return `${expressionOf(value, own, type)} AS ${quoteIdentifier(name)}`;
+    return `${expressionOf(columnName(index), own, type)} AS ${quoteIdentifier(name)}`;
   });
   const paths = variant.files.map((file) => quoteString(join(path, file.path)));
   const file = `list_extract([${paths.join(', ')}], ${FILE_INDEX} + 1)`;
-  return `SELECT ${list.join(', ')}, ${file} AS ${FILE_COLUMN}, ${ROW_NUMBER} AS ${ROW_COLUMN} FROM ${quoteIdentifier(table)}`;
+  const source = `read_parquet(${quoteFiles(parts)}, hive_partitioning = false)`;
+  return `SELECT ${list.join(', ')}, ${file} AS ${FILE_COLUMN}, ${ROW_NUMBER} AS ${ROW_COLUMN} FROM ${source}`;
 }
 
 /** Columns of nulls are stored as integers, which do not cast to every type; their nulls do. */

@@ -1,35 +1,23 @@
 /**
- * Arrow files as a table in DuckDB, which has no reader for them: each is decoded once, batch by batch, and its rows
- * go through an appender with the number of their file and row. Where the table does not fit into DuckDB's memory,
- * DuckDB spills it.
+ * Arrow files for DuckDB, which has no reader for them: each is decoded once, batch by batch, into Parquet files that
+ * go the way of all others, with the number of the file and row that each row came from.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBAppender, DuckDBDataChunk } from '@duckdb/node-api';
-import duckdb from '@duckdb/node-bindings';
 import { GraphshiftError } from '../../platform/errors.ts';
-import { type Duck, quoteIdentifier, typeText } from '../duckdb.ts';
+import type { Duck } from '../duckdb.ts';
 import { type Body, type Codecs, openBody, openCodecs } from './body.ts';
 import { ValueProblem } from './conversions.ts';
 import { BatchReader } from './decode.ts';
 import { concatenated } from './dictionaries.ts';
 import { type ArrowMessage, batchOf, dictionaryOf, readLayout, unreadable } from './messages.ts';
-import { refuseMisfits } from './misfits.ts';
+import { PartWriter } from './parts.ts';
 import { type ArrowColumn, columnsOf } from './schema.ts';
 import { BrokenBatch, type Values } from './values.ts';
-import { writeVector } from './vectors.ts';
-
-/** Columns that the table has beside `columnName(0…)`: the file's index among those given, and its 1-based row. */
-export const FILE_INDEX = 'file_index';
-export const ROW_NUMBER = 'row_number';
 
 /** Rows between two turns of the event loop. */
 const ROWS_A_TURN = 65_536;
-
-export function columnName(index: number): string {
-  return `c${index}`;
-}
 
 export interface ArrowFile {
   /** As messages name it. */
@@ -47,33 +35,31 @@ export async function describeArrow(file: ArrowFile): Promise<{ columns: ArrowCo
 }
 
 /**
- * Makes a table of files that have the same columns.
+ * Decodes files that have the same columns into Parquet files in DuckDB's scratch directory, with the columns
+ * `columnName(0…)`, `FILE_INDEX` and `ROW_NUMBER`.
+ * @param name unique among all imports of a snapshot
+ * @returns the paths of these files, one at least
  * @throws COLUMN_TYPE naming the row for a value that its type cannot hold; FILE_UNREADABLE
  */
 export async function importArrow(
   duck: Duck,
-  table: string,
+  name: string,
   files: readonly ArrowFile[],
   columns: readonly ArrowColumn[],
   signal?: AbortSignal,
-): Promise<void> {
-  const own = columns.map(
-    (column, index) => `${columnName(index)} ${typeText(column.storage ?? column.type)}`,
-  );
-  const all = [...own, `${FILE_INDEX} INTEGER`, `${ROW_NUMBER} BIGINT`];
-  await duck.run(`CREATE OR REPLACE TABLE ${quoteIdentifier(table)} (${all.join(', ')})`);
+): Promise<string[]> {
   const codecs = await openCodecs();
-  const appender = await duck.connection.createAppender(table);
+  const scratch = join(duck.spillDirectory, `${name}-body`);
+  const writer = new PartWriter(duck, name, columns, (index) => files[index]?.name ?? '');
   try {
     for (const [index, file] of files.entries())
       await withFile(file, (handle) =>
-        new FileImport(duck, appender, codecs, file, index).run(handle, signal),
+        new FileImport(writer, codecs, scratch, file, index).run(handle, signal),
       );
+    return await writer.finish();
   } finally {
-    appender.closeSync();
+    writer.close();
   }
-  const names = { name: table, file: FILE_INDEX, row: ROW_NUMBER, column: columnName };
-  await refuseMisfits(duck, names, columns, (index) => files[index]?.name ?? '');
 }
 
 async function withFile<T>(file: ArrowFile, use: (handle: FileHandle) => Promise<T>): Promise<T> {
@@ -97,77 +83,62 @@ function columnsIn<T>(file: ArrowFile, read: () => T): T {
   }
 }
 
-/** One file on its way into the table. */
+/** One file on its way into the parts. */
 class FileImport {
-  readonly #duck: Duck;
-  readonly #appender: DuckDBAppender;
+  readonly #writer: PartWriter;
   readonly #codecs: Codecs;
+  readonly #scratch: string;
   readonly #file: ArrowFile;
   readonly #index: number;
-  readonly #chunk: DuckDBDataChunk;
   readonly #dictionaries = new Map<bigint, Values>();
   #columns: readonly ArrowColumn[] = [];
   #row = 0;
+  #turn = 0;
 
-  constructor(duck: Duck, appender: DuckDBAppender, codecs: Codecs, file: ArrowFile, index: number) {
-    this.#duck = duck;
-    this.#appender = appender;
+  constructor(writer: PartWriter, codecs: Codecs, scratch: string, file: ArrowFile, index: number) {
+    this.#writer = writer;
     this.#codecs = codecs;
+    this.#scratch = scratch;
     this.#file = file;
     this.#index = index;
-    const types = Array.from({ length: appender.columnCount }, (_, column) => appender.columnType(column));
-    this.#chunk = DuckDBDataChunk.create(types);
   }
 
   async run(handle: FileHandle, signal: AbortSignal | undefined): Promise<void> {
     const { schema, messages } = await readLayout(handle, this.#file.name);
     this.#columns = columnsIn(this.#file, () => columnsOf(schema));
-    let turn = 0;
     for (const message of messages) {
-      const body = openBody(handle.fd, this.#file.name, message, this.#codecs, this.#scratch());
+      const body = columnsIn(this.#file, () =>
+        openBody(handle.fd, this.#file.name, message, this.#codecs, this.#scratch),
+      );
       try {
         const dictionary = dictionaryOf(message.message);
-        if (dictionary) {
-          columnsIn(this.#file, () => this.#keep(dictionary, message, body));
-          continue;
-        }
-        const batch = columnsIn(
-          this.#file,
-          () => new BatchReader(batchOf(message.message), body, this.#columns, this.#dictionaries),
-        );
-        for (let from = 0; from < batch.rows; from += duckdb.vector_size()) {
-          const count = Math.min(duckdb.vector_size(), batch.rows - from);
-          this.#append(batch, from, count);
-          turn += count;
-          if (turn < ROWS_A_TURN) continue;
-          turn = 0;
-          await new Promise(setImmediate);
-          signal?.throwIfAborted();
-        }
+        if (dictionary) columnsIn(this.#file, () => this.#keep(dictionary, message, body));
+        else await this.#append(message, body, signal);
       } finally {
         body.close();
       }
     }
   }
 
-  #append(batch: BatchReader, from: number, count: number): void {
-    this.#chunk.reset();
-    this.#chunk.rowCount = count;
-    const vector = (column: number) => duckdb.data_chunk_get_vector(this.#chunk.chunk, column);
-    for (const [index, column] of this.#columns.entries())
-      writeVector(
-        vector(index),
+  async #append(message: ArrowMessage, body: Body, signal: AbortSignal | undefined): Promise<void> {
+    const batch = columnsIn(
+      this.#file,
+      () => new BatchReader(batchOf(message.message), body, this.#columns, this.#dictionaries),
+    );
+    for (let from = 0; from < batch.rows; from += this.#writer.capacity) {
+      const count = Math.min(this.#writer.capacity, batch.rows - from);
+      const values = this.#columns.map((column, index) =>
         this.#values(column, 'row', this.#row, () => batch.read(index, from, count)),
       );
-    const width = this.#columns.length;
-    const files = new Int32Array(count).fill(this.#index);
-    const rows = new Float64Array(count).map((_, index) => this.#row + index + 1);
-    const numbers = BigInt64Array.from(rows, BigInt);
-    const whole = { kind: 'fixed', count, valid: undefined } as const;
-    writeVector(vector(width), { ...whole, width: 4, bytes: new Uint8Array(files.buffer) });
-    writeVector(vector(width + 1), { ...whole, width: 8, bytes: new Uint8Array(numbers.buffer) });
-    this.#appender.appendDataChunk(this.#chunk);
-    this.#row += count;
+      await this.#writer.append(values, count, this.#index, this.#row + 1);
+      await this.#writer.settle();
+      this.#row += count;
+      this.#turn += count;
+      if (this.#turn < ROWS_A_TURN) continue;
+      this.#turn = 0;
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+    }
   }
 
   /** @throws COLUMN_TYPE, FILE_UNREADABLE */
@@ -193,10 +164,6 @@ class FileImport {
     const values = this.#values(column, 'dictionary entry', 0, () => batch.read(0, 0, batch.rows));
     const before = this.#dictionaries.get(id);
     this.#dictionaries.set(id, isDelta && before ? concatenated(before, values) : values);
-  }
-
-  #scratch(): string {
-    return join(this.#duck.spillDirectory, 'arrow-body');
   }
 }
 
