@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotGroup, SnapshotManifest } from '../snapshot/manifest.ts';
 import { contentHash } from './content-hash.ts';
-import { type Duck, quoteFiles } from './duckdb.ts';
+import { type Duck, quoteFiles, quoteIdentifier } from './duckdb.ts';
 import { formatOf } from './file-format.ts';
 import { firstLine, readFooters, type SchemaVariant } from './footers.ts';
 import { type GroupKind, type ListedFile, type Listing, listSnapshot } from './layout.ts';
@@ -174,8 +174,8 @@ async function explain(
 }
 
 /**
- * Names what made DuckDB fail while it read a snapshot: a full disk, or the first file with pages that cannot be read
- * (each is read whole, so this is slow); anything else is LOAD_FAILED.
+ * Names what made DuckDB fail while it read a snapshot: a full disk, or the first file and column with pages that
+ * cannot be read (each is read whole, so this is slow); anything else is LOAD_FAILED.
  */
 export async function readFailure(
   duck: Duck,
@@ -193,14 +193,37 @@ export async function readFailure(
   for (const file of files) {
     // What is wrong with an Arrow file has shown when it was decoded.
     if (formatOf(file.path) !== 'parquet') continue;
-    try {
-      await duck.rows(
-        `SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet(${quoteFiles([join(resolve(path), file.path)])}, hive_partitioning = false)`,
-      );
-    } catch (cause) {
-      const message = `${file.path} cannot be read: ${firstLine(cause).replace(resolve(path), '').trim()}`;
-      return new GraphshiftError('FILE_UNREADABLE', message, { details: { file: file.path }, cause });
-    }
+    const found = await unreadableColumn(duck, join(resolve(path), file.path));
+    if (!found) continue;
+    const { column, cause } = found;
+    const where = column === undefined ? file.path : `${file.path}: column ${JSON.stringify(column)}`;
+    const message = `${where} cannot be read: ${firstLine(cause).replace(resolve(path), '').trim()}`;
+    return new GraphshiftError('FILE_UNREADABLE', message, { details: { file: file.path, column }, cause });
   }
   return new GraphshiftError('LOAD_FAILED', firstLine(error), { cause: error });
+}
+
+/** The first column of a Parquet file that cannot be read, without a name where it is the file itself. */
+async function unreadableColumn(
+  duck: Duck,
+  path: string,
+): Promise<{ column?: string; cause: unknown } | undefined> {
+  const source = `read_parquet(${quoteFiles([path])}, hive_partitioning = false)`;
+  const failure = async (columns: string) => {
+    try {
+      await duck.rows(`SELECT bit_xor(hash(${columns})) FROM ${source}`);
+      return undefined;
+    } catch (cause) {
+      return { cause };
+    }
+  };
+  const whole = await failure('COLUMNS(*)');
+  if (!whole) return undefined;
+  const described = await duck.rows(`DESCRIBE SELECT * FROM ${source}`).catch(() => []);
+  for (const { column_name } of described) {
+    const column = String(column_name);
+    const found = await failure(quoteIdentifier(column));
+    if (found) return { column, ...found };
+  }
+  return whole;
 }
