@@ -281,9 +281,20 @@ export const REFUSED: readonly RefusedRow[] = [
   },
   {
     arrow:
-      'a value that its own type cannot hold: a Date64 that is no whole day, a Decimal with too many digits, a Time beyond 24 h',
+      'a value that its type cannot hold: text that is not UTF-8, a Decimal of more digits, a Time beyond 24 h, a Date64 that is no whole day, a Timestamp beyond the year 290,000',
     parquet: '–',
-    columns: { day_fraction: 'row 1' },
+    columns: Object.fromEntries(
+      [
+        'day_fraction',
+        'decimal_digits',
+        'decimal_bytes',
+        'time_beyond',
+        'stamp_beyond',
+        'zoned_beyond',
+        'text_broken',
+        'texts_split',
+      ].map((column) => [column, 'arrow row 1: column']),
+    ),
     inParquet: [],
   },
 ];

@@ -5,7 +5,7 @@
 
 import { GraphshiftError } from '../../platform/errors.ts';
 import { elementType, listDepth } from '../column-types.ts';
-import { type Duck, quoteIdentifier, typeText } from '../duckdb.ts';
+import { type Duck, quoteIdentifier } from '../duckdb.ts';
 import type { ArrowColumn } from './schema.ts';
 
 /** Names of the table's columns that messages need. */
@@ -59,7 +59,8 @@ function misfitOf(type: string, storage: string, value: string): string | undefi
   }
   if (/^TIME(_NS)?$/.test(type))
     return `${value} NOT BETWEEN CAST('00:00:00' AS ${type}) AND CAST('24:00:00' AS ${type})`;
+  // Microseconds, which these become, reach to the year 294247; TRY_CAST fails instead of trying.
   if (/^TIMESTAMP_M?S$/.test(storage))
-    return `${value} IS NOT NULL AND TRY_CAST(${value} AS ${typeText(type)}) IS NULL`;
+    return `${value} NOT BETWEEN CAST('290000-01-01 (BC)' AS ${storage}) AND CAST('290000-01-01' AS ${storage})`;
   return undefined;
 }
