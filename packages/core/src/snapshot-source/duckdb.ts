@@ -78,6 +78,11 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** A type as DuckDB text: what it prints it does not parse as the element of a list. */
+export function typeText(type: string): string {
+  return type.replace('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ');
+}
+
 /** A string as DuckDB text, whatever it holds. */
 export function quoteString(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;

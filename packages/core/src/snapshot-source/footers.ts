@@ -1,21 +1,26 @@
 /**
- * Rows and schema of every file of a group, from the footers alone: two queries over all files, whatever their
- * number, and one DESCRIBE for each schema that differs.
+ * Rows and schema of every file of a group, from the footers alone: two queries over all Parquet files, whatever their
+ * number, and one DESCRIBE for each schema that differs; of Arrow files the metadata of every message.
  */
 
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotColumn } from '../snapshot/manifest.ts';
-import { NULL_TYPE } from './column-types.ts';
+import { describeArrow } from './arrow/import.ts';
+import type { ArrowColumn } from './arrow/schema.ts';
+import { NULL_TYPE, ZONED_NANOSECONDS } from './column-types.ts';
 import { type Duck, type DuckRow, quoteFiles } from './duckdb.ts';
+import { formatOf } from './file-format.ts';
 import type { ListedFile } from './layout.ts';
 
 /** Files whose footers say the same columns, in the same order. */
 export interface SchemaVariant {
   /** Names as they stand in the file, types as DuckDB reads them or `NULL`. */
   readonly columns: readonly SnapshotColumn[];
-  /** In the order of paths. */
+  /** In the order of paths; all of one format. */
   readonly files: readonly ListedFile[];
+  /** Set for Arrow files: how the first one lays these columns out. */
+  readonly arrow?: readonly ArrowColumn[];
 }
 
 export interface GroupFooters {
@@ -32,17 +37,65 @@ interface SchemaNode {
   readonly children: readonly SchemaNode[];
 }
 
+type NameCheck = (file: string, names: readonly string[]) => void;
+
 /**
  * @param path the snapshot's absolute directory
  * @param check called with each distinct schema before its types are asked for; throws what is wrong with it
- * @throws FILE_TRUNCATED naming the first file whose footer cannot be read
+ * @throws FILE_TRUNCATED naming the first file whose footer cannot be read; FILE_FORMAT, FILE_UNREADABLE
  */
 export async function readFooters(
   duck: Duck,
   path: string,
   files: readonly ListedFile[],
-  check: (file: string, names: readonly string[]) => void,
+  check: NameCheck,
 ): Promise<GroupFooters> {
+  const of = (format: string) => files.filter((file) => formatOf(file.path) === format);
+  const parts = [
+    await readParquetFooters(duck, path, of('parquet'), check),
+    await readArrowFooters(path, of('arrow'), check),
+  ];
+  const place = new Map(files.map((file, index) => [file, index]));
+  const first = ({ files: [file] }: SchemaVariant) => (file ? (place.get(file) ?? 0) : 0);
+  return {
+    variants: parts.flatMap(({ variants }) => variants).sort((one, other) => first(one) - first(other)),
+    rows: new Map(parts.flatMap(({ rows }) => [...rows])),
+  };
+}
+
+async function readArrowFooters(
+  path: string,
+  files: readonly ListedFile[],
+  check: NameCheck,
+): Promise<GroupFooters> {
+  const rows = new Map<string, number>();
+  const variants = new Map<string, SchemaVariant & { files: ListedFile[] }>();
+  for (const file of files) {
+    const found = await describeArrow({ name: file.path, path: join(path, file.path) });
+    rows.set(file.path, found.rows);
+    const columns = found.columns.map(({ name, type }) => ({ name, type }));
+    const signature = JSON.stringify(found.columns.map(({ name, type, storage }) => [name, type, storage]));
+    const alike = variants.get(signature);
+    if (alike) {
+      alike.files.push(file);
+      continue;
+    }
+    check(
+      file.path,
+      columns.map(({ name }) => name),
+    );
+    variants.set(signature, { files: [file], columns, arrow: found.columns });
+  }
+  return { variants: [...variants.values()], rows };
+}
+
+async function readParquetFooters(
+  duck: Duck,
+  path: string,
+  files: readonly ListedFile[],
+  check: NameCheck,
+): Promise<GroupFooters> {
+  if (files.length === 0) return { variants: [], rows: new Map() };
   const byPath = new Map(files.map((file) => [join(path, file.path), file]));
   const list = quoteFiles([...byPath.keys()]);
   const { counts, signatures } = await querySchemas(duck, list).catch((error) =>
@@ -65,10 +118,7 @@ export async function readFooters(
     else bySignature.set(signature, [file]);
   }
   const variants: SchemaVariant[] = [];
-  for (const group of bySignature.values()) {
-    const first = group[0];
-    if (first) variants.push({ files: group, columns: await columnsOf(duck, path, first, check) });
-  }
+  for (const group of bySignature.values()) variants.push(await variantOf(duck, path, group, check));
   return { variants, rows };
 }
 
@@ -100,12 +150,14 @@ async function blame(duck: Duck, path: string, files: readonly ListedFile[], err
   throw error;
 }
 
-async function columnsOf(
+async function variantOf(
   duck: Duck,
   path: string,
-  file: ListedFile,
-  check: (file: string, names: readonly string[]) => void,
-): Promise<SnapshotColumn[]> {
+  files: readonly ListedFile[],
+  check: NameCheck,
+): Promise<SchemaVariant> {
+  const [file] = files;
+  if (!file) throw new GraphshiftError('INTERNAL', 'a schema without a file');
   const list = quoteFiles([join(path, file.path)]);
   const elements = await duck.rows(`SELECT * FROM parquet_schema(${list}) ORDER BY column_id`);
   const [root] = treeOf(elements, 0);
@@ -117,10 +169,30 @@ async function columnsOf(
   const described = await duck.rows(
     `DESCRIBE SELECT * FROM read_parquet(${list}, hive_partitioning = false)`,
   );
-  return nodes.map((node, index) => ({
+  const old = nodes.some((node) => leafOf(node)?.type === INT96);
+  const exact = !old || (await areWrittenBySpark(duck, path, files));
+  const columns = nodes.map((node, index) => ({
     name: node.name,
-    type: typeOf(node, String(described[index]?.column_type)),
+    type: typeOf(node, String(described[index]?.column_type), exact),
   }));
+  return { files, columns };
+}
+
+/** The timestamp of old writers: nanoseconds, which DuckDB cuts to microseconds without a word. */
+const INT96 = 'INT96';
+
+/**
+ * Spark writes INT96 by default, but its own timestamps have microseconds only; so nothing is cut. What it wrote in
+ * the calendar of before 1582 (`legacyINT96`) is another matter.
+ */
+async function areWrittenBySpark(duck: Duck, path: string, files: readonly ListedFile[]): Promise<boolean> {
+  const list = quoteFiles(files.map((file) => join(path, file.path)));
+  const [found] = await duck.rows(
+    `SELECT count(DISTINCT file_name) FILTER (decode(key) = 'org.apache.spark.version') AS written,
+       count(*) FILTER (decode(key) = 'org.apache.spark.legacyINT96') AS legacy
+     FROM parquet_kv_metadata(${list})`,
+  );
+  return Number(found?.written) === files.length && Number(found?.legacy) === 0;
 }
 
 /** The element at `start` with everything below it, and the index of the next one. */
@@ -138,23 +210,21 @@ function treeOf(elements: readonly DuckRow[], start: number): [SchemaNode | unde
 }
 
 /**
- * DuckDB 1.5.6 describes a column of nulls (pyarrow, polars) as INTEGER, a decimal of more than 38 digits as DOUBLE and
- * zoned nanoseconds as zoned microseconds; all three would be silently wrong. JSON is text.
+ * DuckDB 1.5.6 describes a column of nulls (pyarrow, polars) as INTEGER, a decimal of more than 38 digits as DOUBLE,
+ * and zoned nanoseconds and INT96 as microseconds; all of these would be silently wrong. JSON is text.
  */
-function typeOf(node: SchemaNode, described: string): string {
+function typeOf(node: SchemaNode, described: string, exactInt96: boolean): string {
   const leaf = leafOf(node);
   const lists = described.match(/(\[\])*$/)?.[0] ?? '';
-  if (leaf && String(leaf.logical_type ?? '').startsWith('NullType')) return NULL_TYPE + lists;
-  if (leaf && described.startsWith('DOUBLE') && isDecimal(leaf)) {
+  if (!leaf) return described;
+  const logical = String(leaf.logical_type ?? '');
+  if (logical.startsWith('NullType')) return NULL_TYPE + lists;
+  if (leaf.type === INT96 && !exactInt96) return INT96 + lists;
+  if (described.startsWith('DOUBLE') && isDecimal(leaf)) {
     return `DECIMAL(${leaf.precision ?? 'more than 38'},${leaf.scale ?? 0})${lists}`;
   }
-  // DuckDB reads these in microseconds, without a word.
-  if (
-    leaf &&
-    described.startsWith('TIMESTAMP WITH TIME ZONE') &&
-    /NANOS=(?!<null>)/.test(String(leaf.logical_type ?? ''))
-  ) {
-    return `TIMESTAMP_NS WITH TIME ZONE${lists}`;
+  if (described.startsWith('TIMESTAMP WITH TIME ZONE') && /NANOS=(?!<null>)/.test(logical)) {
+    return ZONED_NANOSECONDS + lists;
   }
   return described.replace(/^JSON(?=(\[\])*$)/, 'VARCHAR');
 }

@@ -7,13 +7,15 @@ import { join, resolve } from 'node:path';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotGroup, SnapshotManifest } from '../snapshot/manifest.ts';
 import { contentHash } from './content-hash.ts';
-import { type Duck, quoteFiles } from './duckdb.ts';
-import { firstLine, readFooters } from './footers.ts';
+import { type Duck, quoteFiles, quoteIdentifier } from './duckdb.ts';
+import { formatOf } from './file-format.ts';
+import { firstLine, readFooters, type SchemaVariant } from './footers.ts';
 import { type GroupKind, type ListedFile, type Listing, listSnapshot } from './layout.ts';
 import { claimsOf } from './manifest-file.ts';
 import { firstFileProblem } from './observe.ts';
 import { checkNodes, checkRelationships } from './rows.ts';
 import { checkColumnNames, mergeSchemas } from './schema.ts';
+import { openSource, type VariantSource } from './sources.ts';
 import { createView, viewOf } from './views.ts';
 
 export interface InspectProgress {
@@ -132,7 +134,11 @@ async function groupsOf(
       checkColumnNames(kind, idProperty, file, names),
     );
     const columns = mergeSchemas(kind, footers.variants);
-    await createView(duck, path, viewOf(kind, groups.length), columns, footers.variants);
+    const view = viewOf(kind, groups.length);
+    const sources: [SchemaVariant, VariantSource][] = [];
+    for (const [index, variant] of footers.variants.entries())
+      sources.push([variant, await openSource(duck, path, variant, `${view}_${index}`, signal)]);
+    await createView(duck, path, view, columns, sources);
     const counted = members.map(({ path: file, bytes, modifiedAt }) => ({
       path: file,
       bytes,
@@ -187,8 +193,8 @@ async function explain(
 }
 
 /**
- * Names what made DuckDB fail while it read a snapshot: a full disk, or the first file with pages that cannot be read
- * (each is read whole, so this is slow); anything else is LOAD_FAILED.
+ * Names what made DuckDB fail while it read a snapshot: a full disk, or the first file and column with pages that
+ * cannot be read (each is read whole, so this is slow); anything else is LOAD_FAILED.
  */
 export async function readFailure(
   duck: Duck,
@@ -204,14 +210,39 @@ export async function readFailure(
     return new GraphshiftError('LOAD_FAILED', firstLine(error), { cause: error });
   }
   for (const file of files) {
-    try {
-      await duck.rows(
-        `SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet(${quoteFiles([join(resolve(path), file.path)])}, hive_partitioning = false)`,
-      );
-    } catch (cause) {
-      const message = `${file.path} cannot be read: ${firstLine(cause).replace(resolve(path), '').trim()}`;
-      return new GraphshiftError('FILE_UNREADABLE', message, { details: { file: file.path }, cause });
-    }
+    // What is wrong with an Arrow file has shown when it was decoded.
+    if (formatOf(file.path) !== 'parquet') continue;
+    const found = await unreadableColumn(duck, join(resolve(path), file.path));
+    if (!found) continue;
+    const { column, cause } = found;
+    const where = column === undefined ? file.path : `${file.path}: column ${JSON.stringify(column)}`;
+    const message = `${where} cannot be read: ${firstLine(cause).replace(resolve(path), '').trim()}`;
+    return new GraphshiftError('FILE_UNREADABLE', message, { details: { file: file.path, column }, cause });
   }
   return new GraphshiftError('LOAD_FAILED', firstLine(error), { cause: error });
+}
+
+/** The first column of a Parquet file that cannot be read, without a name where it is the file itself. */
+async function unreadableColumn(
+  duck: Duck,
+  path: string,
+): Promise<{ column?: string; cause: unknown } | undefined> {
+  const source = `read_parquet(${quoteFiles([path])}, hive_partitioning = false)`;
+  const failure = async (columns: string) => {
+    try {
+      await duck.rows(`SELECT bit_xor(hash(${columns})) FROM ${source}`);
+      return undefined;
+    } catch (cause) {
+      return { cause };
+    }
+  };
+  const whole = await failure('COLUMNS(*)');
+  if (!whole) return undefined;
+  const described = await duck.rows(`DESCRIBE SELECT * FROM ${source}`).catch(() => []);
+  for (const { column_name } of described) {
+    const column = String(column_name);
+    const found = await failure(quoteIdentifier(column));
+    if (found) return { column, ...found };
+  }
+  return whole;
 }

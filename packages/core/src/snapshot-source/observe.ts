@@ -6,6 +6,8 @@
 import { join, resolve } from 'node:path';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { SnapshotFile } from '../snapshot/manifest.ts';
+import { arrowProblem } from './arrow/messages.ts';
+import { formatOf, SUFFIXES } from './file-format.ts';
 import { footerProblem } from './footer.ts';
 import { isGone, type ListedFile, listSnapshot } from './layout.ts';
 
@@ -34,7 +36,7 @@ export async function observeSnapshot(path: string, options: { root?: string } =
   };
 }
 
-/** The first file that is not whole Parquet, in the order of paths. */
+/** The first file that is not whole, in the order of paths. */
 export async function firstFileProblem(
   path: string,
   files: readonly ListedFile[],
@@ -48,14 +50,17 @@ export async function firstFileProblem(
   return undefined;
 }
 
+const LOOKS = { parquet: footerProblem, arrow: arrowProblem };
+
 async function fileProblem(path: string, file: ListedFile): Promise<GraphshiftError | undefined> {
   const details = { file: file.path };
-  if (!/\.parquet$/i.test(file.path)) {
-    const message = `${file.path} has no suffix that names a format; it may be .parquet`;
+  const format = formatOf(file.path);
+  if (!format) {
+    const message = `${file.path} has no suffix that names a format; it may be ${SUFFIXES}`;
     return new GraphshiftError('FILE_FORMAT', message, { details });
   }
   try {
-    return await footerProblem(join(path, file.path), file.path);
+    return await LOOKS[format](join(path, file.path), file.path);
   } catch (error) {
     const options = { details, cause: error };
     if (isGone(error)) {

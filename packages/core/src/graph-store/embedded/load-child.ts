@@ -6,7 +6,7 @@ import { serveParent } from '../../platform/child-process.ts';
 import { asGraphshiftError, GraphshiftError, messageOf } from '../../platform/errors.ts';
 import type { SnapshotGroup, SnapshotManifest } from '../../snapshot/manifest.ts';
 import { type Duck, openDuck } from '../../snapshot-source/duckdb.ts';
-import { changeOf, inspectSnapshot } from '../../snapshot-source/inspect.ts';
+import { changeOf, inspectSnapshot, readFailure } from '../../snapshot-source/inspect.ts';
 import { type Listing, listSnapshot, refuseUnseen, rootOf } from '../../snapshot-source/layout.ts';
 import type { CertifiedCount, LoadProgress } from '../graph-store.ts';
 import { checkNames, RELATIONSHIP_COLUMNS } from './graph-names.ts';
@@ -46,8 +46,9 @@ let endReport: () => Promise<void> = async () => {};
 
 serveParent<LoadCommands>({
   check: (settings, report) => catalogued(() => check(settings, report)),
-  nodes: (_, report) => catalogued(() => unchanged(() => build('nodes', report))),
-  relationships: (_, report) => catalogued(() => unchanged(() => build('relationships', report))),
+  nodes: (_, report) => catalogued(() => unchanged(() => explained(() => build('nodes', report)))),
+  relationships: (_, report) =>
+    catalogued(() => unchanged(() => explained(() => build('relationships', report)))),
   seal: (_, report) => catalogued(() => unchanged(() => seal(report))),
 });
 
@@ -209,14 +210,18 @@ async function checkDisk(directory: string, snapshotBytes: number): Promise<void
     );
 }
 
+/** LadybugDB 0.19.1 says the last when the disk is full. */
+function isFull(error: unknown): boolean {
+  return /No space left on device|ENOSPC|Invalid transaction type to rollback/.test(messageOf(error));
+}
+
 /** Errors of the two databases in the words of the catalogue. */
 async function catalogued<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
     const message = messageOf(error);
-    // LadybugDB 0.19.1 says the second when the disk is full.
-    if (/No space left on device|ENOSPC|Invalid transaction type to rollback/.test(message))
+    if (isFull(error))
       throw new GraphshiftError('DISK_FULL', `no space left for the build: ${message}`, { cause: error });
     if (/buffer pool is full|Out of Memory Error/i.test(message))
       throw new GraphshiftError('LOAD_FAILED', `the loader's memory is too small: ${message}`, {
@@ -241,6 +246,18 @@ async function unchanged<T>(run: () => Promise<T>): Promise<T> {
   if (moved) throw moved;
   if (failure) throw failure.error;
   return result as T;
+}
+
+/** DuckDB does not say which file and column it could not read. */
+async function explained<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof GraphshiftError || isFull(error)) throw error;
+    const { duck, settings, listing } = begun();
+    const failure = await readFailure(duck, settings.path, listing.files, error);
+    throw failure.code === 'FILE_UNREADABLE' ? failure : error;
+  }
 }
 
 function throttled<T>(report: (value: T) => void): (value: T) => void {
