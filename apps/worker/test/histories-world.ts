@@ -173,6 +173,7 @@ export class World {
     const id = `${customer}@${1_700_000_000 + pick}`;
     const mayMoveBack = act === 'rollback';
     this.#guard.rollback = mayMoveBack ? customer : undefined;
+    if (act === 'retry') this.#guard.asked.add(id);
     try {
       if (act === 'rollback') await operations.rollback({ customer, by: 'test' });
       else if (act === 'pin' || act === 'unpin') await operations[act](customer, 'test');
@@ -225,6 +226,8 @@ async function drainLoop({ redis: connection }: Backend): Promise<void> {
 export class Guard {
   rollback: string | undefined;
   readonly broken: string[] = [];
+  /** Deployments that a person started over. */
+  readonly asked = new Set<string>();
   store: MemoryStore | undefined;
 
   readonly onMove = ({ customer, database, properties }: AliasChange, before: AliasInfo | undefined) => {
@@ -239,6 +242,9 @@ export class Guard {
         timestamp === properties.snapshot || contentHash === properties.contentHash,
     );
     if (hold && this.rollback !== customer) this.#object(`${database} went live though it is held`);
+    const passed = before.properties.holds?.some(({ timestamp }) => timestamp > properties.snapshot);
+    if (passed && this.rollback !== customer && !this.asked.has(`${customer}@${properties.snapshot}`))
+      this.#object(`${database} went live though a rollback went past it`);
     if (properties.epoch <= before.properties.epoch)
       this.#object(`epoch ${properties.epoch} of ${customer} came after ${before.properties.epoch}`);
   };

@@ -177,6 +177,26 @@ describe('an emptied Redis', () => {
     await system.holdsOnly(['acme', FIRST], ['acme', SECOND], ['acme', FOURTH]);
   });
 
+  it('does not bring up what a rollback went past, loaded or not', async () => {
+    await withTwo({ 'orchestrator.retention': 3 });
+    await system.reaches(await system.drop('acme', THIRD, 22), 'live');
+    await operations().rollback({ customer: 'acme', to: FIRST, by: 'test' });
+    await system.holdsOnly(['acme', FIRST], ['acme', SECOND]);
+    await system.installation.redis.flush();
+    await recover();
+    // One between them that was never loaded, since a newer one was live when it was found.
+    const between = await system.drop('acme', SECOND + 1, 23);
+    for (const time of [FIRST, SECOND, THIRD]) await system.discover('acme', time);
+    const skipped = await system.reaches(between, 'skipped');
+    expect(skipped.reason).toContain(`snapshot ${THIRD} was live, and is held`);
+    expect((await alias())?.database).toBe(`acme-${FIRST}`);
+    expect((await system.backend.deployments.get(`acme@${SECOND}`))?.state).toBe('replaced');
+    await system.holdsOnly(['acme', FIRST], ['acme', SECOND]);
+    // A person may want it all the same.
+    await operations().retry(between, 'test');
+    await system.reaches(between, 'live');
+  });
+
   it('is mended by the upkeep alone, without a producer', async () => {
     await withTwo();
     await system.installation.redis.flush();

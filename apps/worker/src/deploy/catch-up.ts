@@ -28,12 +28,14 @@ export async function catchUp(held: HeldDeployment): Promise<void> {
   const contentHash = complete
     ? (await backend.store.certificate(database))?.contentHash
     : await hashToSkip(held, alias?.properties.contentHash);
-  const decision = decideCutover(alias, { database, timestamp: record.timestamp, contentHash });
+  const { timestamp } = record;
+  const asked = record.run > 1;
+  const decision = decideCutover(alias, { database, timestamp, contentHash, asked });
   switch (decision.kind) {
     case 'adopt':
       return adopt(held, database);
     case 'overtaken':
-      return skip(held, `older than the live one: ${decision.reason}`);
+      return skip(held, `older: ${decision.reason}`);
     case 'held':
       return skip(held, decision.reason, contentHash);
     case 'pinned':

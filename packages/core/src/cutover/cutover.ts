@@ -53,6 +53,7 @@ export class Cutover {
       database: certificate.database,
       timestamp: held.timestamp,
       contentHash: certificate.contentHash,
+      asked: held.run > 1,
     });
     if (decision.kind === 'pinned') return { kind: 'pinned', reason: decision.reason };
     if (decision.kind === 'overtaken' || decision.kind === 'held')

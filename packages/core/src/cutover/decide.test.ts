@@ -39,6 +39,11 @@ describe('decideCutover', () => {
       kind: 'held',
       reason: `its content, that of snapshot 6, is held since ${SINCE}: airports are missing`,
     });
+    expect(decideCutover(alias(2, { holds }), candidate(5))).toEqual({
+      kind: 'overtaken',
+      reason: 'snapshot 6 was live, and is held since a rollback',
+    });
+    expect(decideCutover(alias(2, { holds }), { ...candidate(5), asked: true }).kind).toBe('move');
     const pin = { since: SINCE, reason: 'audit' };
     expect(decideCutover(alias(5, { pin }), candidate(6))).toEqual({
       kind: 'pinned',

@@ -7,6 +7,8 @@ export interface Candidate {
   readonly timestamp: number;
   /** Not known before the files were read. */
   readonly contentHash?: string | undefined;
+  /** A person started it over: it may pass although a rollback went past it. @default false */
+  readonly asked?: boolean;
 }
 
 /**
@@ -14,7 +16,8 @@ export interface Candidate {
  *
  * - `move`: the alias may move to it.
  * - `adopt`: the alias targets it already.
- * - `overtaken`: a newer snapshot is live; an alias never moves back by itself.
+ * - `overtaken`: a newer snapshot is live, or was live and is held: an alias never moves back by itself, and what a
+ *   rollback went past does not come up again when Redis has forgotten it.
  * - `held`: a rollback left this snapshot, or its content under another timestamp.
  * - `pinned`: nothing passes until a person unpins the customer.
  */
@@ -29,6 +32,9 @@ export function decideCutover(alias: AliasInfo | undefined, candidate: Candidate
   const hold = holds.find((one) => matches(one, candidate));
   if (hold) return { kind: 'held', reason: heldReason(hold, candidate) };
   if (snapshot > candidate.timestamp) return { kind: 'overtaken', reason: `snapshot ${snapshot} is live` };
+  const passed = highestHeld(alias);
+  if (!candidate.asked && passed > candidate.timestamp)
+    return { kind: 'overtaken', reason: `snapshot ${passed} was live, and is held since a rollback` };
   if (pin) {
     return {
       kind: 'pinned',
@@ -36,6 +42,11 @@ export function decideCutover(alias: AliasInfo | undefined, candidate: Candidate
     };
   }
   return { kind: 'move' };
+}
+
+/** The newest snapshot that a rollback left, as a unix time in seconds; 0 for none. */
+export function highestHeld({ properties: { holds = [] } }: AliasInfo): number {
+  return Math.max(0, ...holds.map(({ timestamp }) => timestamp));
 }
 
 /** Whether a hold keeps this snapshot from going live, under whatever timestamp its content comes again. */

@@ -5,7 +5,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { rollbackTargets } from '../cutover/alias-desk.ts';
+import { highestHeld } from '../cutover/decide.ts';
 import type { AliasInfo, DatabaseInfo, GraphStore } from '../graph-store/graph-store.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore, LostRecord } from '../queue/deployment-store.ts';
@@ -74,12 +74,12 @@ async function lostRecords(
     },
     detail: `the alias targets ${alias.database}`,
   };
-  const replaced = rollbackTargets(alias, databases).map(
-    ({ name, snapshot }): LostRecord => ({
-      ...place(snapshot.timestamp),
+  const replaced = keptDatabases(alias, databases).map(
+    ({ name, timestamp }): LostRecord => ({
+      ...place(timestamp),
       state: 'replaced',
       fields: { database: name },
-      detail: `${name} is kept for a rollback`,
+      detail: `${name} is kept`,
     }),
   );
   const held = (properties.holds ?? []).map(
@@ -91,6 +91,18 @@ async function lostRecords(
     }),
   );
   return [live, ...replaced, ...held];
+}
+
+/** Complete databases that were live before: older than the live one, or passed over by a rollback, and not held. */
+function keptDatabases(alias: AliasInfo, databases: readonly DatabaseInfo[]) {
+  const { snapshot: live, holds = [] } = alias.properties;
+  const newest = Math.max(live, highestHeld(alias));
+  return databases.flatMap(({ name, snapshot, state }) => {
+    const timestamp = snapshot?.timestamp ?? 0;
+    const held = holds.some((hold) => hold.timestamp === timestamp);
+    const kept = state === 'complete' && timestamp < newest && timestamp !== live && !held;
+    return kept ? [{ name, timestamp }] : [];
+  });
 }
 
 /** The snapshot's directory; in the first root where it is not there any more. */
