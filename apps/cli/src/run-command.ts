@@ -5,6 +5,7 @@ import { addAliases } from './commands/aliases.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addRollback } from './commands/rollback.ts';
@@ -21,6 +22,7 @@ const ADD = [
   addDead,
   addAliases,
   addRollback,
+  addDoctor,
   addQuery,
   addSimulate,
   addConfig,

@@ -34,7 +34,8 @@ export {
 export { type ExamineOptions, examine, SETTLE_MS } from './doctor/examine.ts';
 export type { Finding, Severity } from './doctor/finding.ts';
 export type { Examined } from './doctor/gather.ts';
-export { RULES } from './doctor/judge.ts';
+export { judge, RULES } from './doctor/judge.ts';
+export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
@@ -91,6 +92,7 @@ export {
   type Refusal,
   type TransitionResult,
 } from './queue/deployment-store.ts';
+export type { JobsFound } from './queue/evidence.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
