@@ -78,9 +78,10 @@ const jobs = (unfinished: string[] = [], active: string[] = [], failed: string[]
   failed: new Set(failed),
 });
 
-const step = (id: string, from: string, to: string, more: Partial<AuditEntry> = {}): AuditEntry => {
-  return { at: LONG_AGO, deployment: id, from, to, run: 1, holder: 'w', detail: '', ...more };
-};
+function step(deployment: string, from: string, to: string, more: Partial<AuditEntry> = {}): AuditEntry {
+  const entry = { id: '0-1', at: LONG_AGO, deployment, from, to, run: 1, holder: 'w', detail: '', ...more };
+  return entry;
+}
 
 const way = (id: string, ...states: State[]): AuditEntry[] =>
   states.map((to, place) => step(id, states[place - 1] ?? '', to));
