@@ -56,7 +56,7 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
 }
 
 /** Text from a snapshot or an error must not move a terminal's cursor. */
-function printable(value: string | number | null): string {
+export function printable(value: string | number | null): string {
   if (value === null) return '-';
   return [...String(value)].map((character) => (isControl(character) ? '\u00b7' : character)).join('');
 }

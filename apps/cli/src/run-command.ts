@@ -6,6 +6,7 @@ import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addRollback } from './commands/rollback.ts';
@@ -25,6 +26,7 @@ const ADD = [
   addAliases,
   addRollback,
   addAudit,
+  addDoctor,
   addQuery,
   addSimulate,
   addConfig,

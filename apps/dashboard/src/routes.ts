@@ -13,6 +13,7 @@ import {
   retryDeployment,
   showDeployment,
 } from './handlers/deployments.ts';
+import { runDoctor } from './handlers/doctor.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import type { Route } from './http.ts';
 
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'post', path: '/api/v1/deployments/:id/cancel', handler: cancelDeployment },
   { method: 'get', path: '/api/v1/counts', handler: countDeployments },
   { method: 'get', path: '/api/v1/refusals', handler: listRefusals },
+  { method: 'get', path: '/api/v1/doctor', handler: runDoctor },
   { method: 'get', path: '/api/v1/aliases', handler: listAliases },
   { method: 'post', path: '/api/v1/aliases/:customer/rollback', handler: rollbackAlias },
   { method: 'post', path: '/api/v1/aliases/:customer/pin', handler: pinAlias },

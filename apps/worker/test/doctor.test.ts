@@ -1,6 +1,6 @@
 /** The doctor over whole systems: nothing is found in a healthy one, and each thing that is broken by hand is named. */
 
-import { mkdir, readdir, readlink, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { examine, GraphshiftError, jobId, recoverRecords } from '@graphshift/core';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -153,13 +153,29 @@ const BREAKS: readonly [rule: string, what: string, Break][] = [
   ],
 ];
 
+/** What Redis counts as changes, and every file of the store with its times. */
+async function everything(): Promise<unknown> {
+  const changes = /rdb_changes_since_last_save:(\d+)/.exec(await redis().info('persistence'))?.[1];
+  const entries = await readdir(system.installation.store, { recursive: true, withFileTypes: true });
+  const files = entries.map(async ({ parentPath, name }) => {
+    const { ctimeMs, mtimeMs, size } = await lstat(join(parentPath, name));
+    return [parentPath, name, ctimeMs, mtimeMs, size].join(' ');
+  });
+  return { changes: Number(changes), files: (await Promise.all(files)).sort() };
+}
+
 it('finds what was broken by hand, thing by thing, and touches nothing of it', async () => {
   await system.rest();
+  const before = await everything();
+  expect(await findings()).toEqual([]);
+  expect(await everything()).toEqual(before);
   for (const [rule, what, breakIt] of BREAKS) {
     const mend = await breakIt();
     const found = await findings();
     expect([what, found.map((finding) => finding.rule)]).toEqual([what, expect.arrayContaining([rule])]);
+    const broken = await everything();
     expect(await findings()).toEqual(found);
+    expect(await everything()).toEqual(broken);
     for (const { action, what: line } of found) expect(`${line} ${action}`).not.toMatch(/undefined|NaN|\n/);
     await mend();
     expect([what, await findings()]).toEqual([what, []]);

@@ -36,7 +36,8 @@ export {
 export { type ExamineOptions, examine, SETTLE_MS } from './doctor/examine.ts';
 export type { Finding, Severity } from './doctor/finding.ts';
 export type { Examined } from './doctor/gather.ts';
-export { RULES } from './doctor/judge.ts';
+export { judge, RULES } from './doctor/judge.ts';
+export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';
@@ -102,6 +103,7 @@ export {
   type Refusal,
   type TransitionResult,
 } from './queue/deployment-store.ts';
+export type { JobsFound } from './queue/evidence.ts';
 export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { Lease } from './queue/lease.ts';

@@ -6,6 +6,7 @@ export {
 } from './graph-store-contract.ts';
 export { type Installation, makeInstallation } from './installation.ts';
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
+export { pictures } from './pictures.ts';
 export { type Program, startProgram } from './program.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';
 export { rejects } from './rejects.ts';
