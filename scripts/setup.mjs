@@ -58,7 +58,7 @@ async function installPackages() {
 
 function workspaces() {
   const below = (folder) => readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name));
-  return [ROOT, ...below('apps'), ...below('packages'), join(ROOT, 'demo')].filter((directory) =>
+  return [ROOT, ...['apps', 'packages', 'tools'].flatMap(below), join(ROOT, 'demo')].filter((directory) =>
     existsSync(join(directory, 'package.json')),
   );
 }

@@ -10,12 +10,18 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'USAGE', 'QUERY_REFUSED']);
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'USAGE',
+  'QUERY_REFUSED',
+  'DEV_SERVER_UNFIT',
+]);
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'REDIS_UNREACHABLE',
   'REDIS_UNFIT',
   'STORE_UNREACHABLE',
   'STORE_UNFIT',
+  'DEV_SERVER_FETCH',
 ]);
 
 export function exitCodeOf(error: unknown): number {

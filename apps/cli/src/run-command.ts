@@ -5,6 +5,7 @@ import { addAliases } from './commands/aliases.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
+import { addDev } from './commands/dev.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addSimulate } from './commands/simulate.ts';
@@ -13,7 +14,17 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
 import type { Surroundings } from './session.ts';
 
-const ADD = [addUp, addProcesses, addDeployments, addDead, addAliases, addQuery, addSimulate, addConfig];
+const ADD = [
+  addUp,
+  addProcesses,
+  addDeployments,
+  addDead,
+  addAliases,
+  addQuery,
+  addSimulate,
+  addConfig,
+  addDev,
+];
 
 /** Runs one command line and answers its exit code; errors are one line on standard error. */
 export async function runCommand(values: readonly string[], surroundings: Surroundings): Promise<number> {

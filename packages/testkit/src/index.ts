@@ -5,6 +5,7 @@ export {
   type StoreUnderTest,
 } from './graph-store-contract.ts';
 export { type Installation, makeInstallation } from './installation.ts';
+export { type Neo4jForTests, type Neo4jOptions, type Row, useNeo4j } from './neo4j.ts';
 export { type Program, startProgram } from './program.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';
 export { rejects } from './rejects.ts';
