@@ -10,6 +10,7 @@ export default defineConfig({
     include: [
       '{apps,packages}/*/{src,test}/**/*.test.ts',
       '{demo,bench}/{src,test}/**/*.test.ts',
+      'tools/*/test/**/*.test.ts',
       'scripts/**/*.test.mjs',
     ],
     // Real servers and child processes share two cores with the tests.

@@ -10,7 +10,7 @@ const LONGEST_FILE = 400;
 const NOT_OURS = new Set(['.git', '.graphshift', '.turbo', 'coverage', 'dist', 'node_modules', 'target']);
 const SOURCE = /\.(ts|tsx|mts|mjs|js)$/;
 const TEXT = /(\.(ts|tsx|mts|mjs|js|lua|sql|cypher|sh|md|json|ya?ml|css|html|java|xml)|\/run|^graphshift)$/;
-const TEST = /\.test\.(ts|mjs)$|^(apps|packages)\/[^/]+\/test\/|^(demo|bench)\/test\//;
+const TEST = /\.test\.(ts|mjs)$|^(apps|packages|tools)\/[^/]+\/test\/|^(demo|bench)\/test\//;
 
 const CORE = 'packages/core/src/';
 const TESTKIT = 'packages/testkit/';
@@ -26,7 +26,7 @@ const WALLS = [
   { packages: /^(express|@bull-board\/.+)$/, allowed: ['apps/dashboard/'] },
   { packages: /^pino$/, allowed: [`${CORE}platform/log.ts`] },
   { packages: /^opossum$/, allowed: [`${CORE}platform/breaker.ts`] },
-  { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`] },
+  { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT] },
   {
     packages: /^apache-arrow$/,
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
@@ -113,7 +113,7 @@ export function checkFile(path, lines) {
   const findings = [];
   const report = (index, what) => findings.push(`${path}:${index + 1} ${what}`);
   const length = lines[lines.length - 1] === '' ? lines.length - 1 : lines.length;
-  if (/\.(ts|tsx|mts|mjs|lua)$/.test(path) && length > LONGEST_FILE)
+  if (/\.(ts|tsx|mts|mjs|lua|java)$/.test(path) && length > LONGEST_FILE)
     report(LONGEST_FILE, `${length} lines; a file has at most ${LONGEST_FILE}`);
   const rules = LINE_RULES.filter((rule) => rule.applies(path));
   lines.forEach((line, index) => {

@@ -58,8 +58,9 @@ async function installPackages() {
 
 function workspaces() {
   const below = (folder) => readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name));
-  return [ROOT, ...below('apps'), ...below('packages'), join(ROOT, 'demo'), join(ROOT, 'bench')].filter(
-    (directory) => existsSync(join(directory, 'package.json')),
+  const single = ['demo', 'bench'].map((name) => join(ROOT, name));
+  return [ROOT, ...['apps', 'packages', 'tools'].flatMap(below), ...single].filter((directory) =>
+    existsSync(join(directory, 'package.json')),
   );
 }
 

@@ -13,7 +13,8 @@ export class StepError extends Error {
 /**
  * Runs `command` to its end and resolves to what it printed on standard output.
  * @param name what the step is called where it fails
- * @param options `cwd`, `env`, `timeoutMs` (default none) and `advice`, the line that says what to do
+ * @param options `cwd`, `env`, `timeoutMs` (default none), `signal` that ends it, and `advice`, the line that says
+ *   what to do
  * @throws StepError when it cannot start, exits with another code than 0 or takes too long
  */
 export function runStep(name, command, args, options = {}) {
@@ -23,6 +24,7 @@ export function runStep(name, command, args, options = {}) {
       env: options.env || process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.timeoutMs && { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
+      ...(options.signal && { signal: options.signal }),
     });
     let stdout = '';
     let all = '';

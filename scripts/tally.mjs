@@ -23,12 +23,26 @@ export function closingAccount(checks, run, exitCode) {
     ...list('Failed:', failed),
     ...list(
       'Did not run:',
-      skipped.map((test) => `${test.name} (${test.reason || 'no reason given'})`),
+      skipped.map((test) => `${test.name} (${reasonOf(test)})`),
     ),
+    ...loudly(skipped),
     `The totals count ${checks.length} checks as one each: ${checks.map((check) => check.name).join(', ')}.`,
     `${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`,
   ];
   return { lines, ok: failed.length === 0 };
+}
+
+function reasonOf(test) {
+  return test.reason || 'no reason given';
+}
+
+/** A line for each reason, so that what did not run is seen without counting a list. */
+function loudly(skipped) {
+  const counts = new Map();
+  for (const test of skipped) counts.set(reasonOf(test), (counts.get(reasonOf(test)) || 0) + 1);
+  return [...counts].map(
+    ([reason, count]) => `!!! ${count} ${count === 1 ? 'test' : 'tests'} did NOT run: ${reason}`,
+  );
 }
 
 /** A run that wrote nothing, ran nothing or ended badly for a reason no test names is a failure of its own. */

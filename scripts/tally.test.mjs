@@ -56,6 +56,7 @@ describe('the closing line', () => {
     expect(last(result)).toBe('3 passed, 0 failed, 2 skipped');
     expect(result.lines).toContainEqual(expect.stringMatching(/a\.test\.mjs > looks \(no browser\)$/));
     expect(result.lines).toContainEqual(expect.stringMatching(/> later \(still to be written\)$/));
+    expect(result.lines).toContain('!!! 1 test did NOT run: no browser');
     expect(result.ok).toBe(true);
   });
 

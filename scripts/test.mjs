@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOrInstallBrowser } from './browser.mjs';
+import { buildNeo4jDev, neo4jDevProblem } from './neo4j-dev.mjs';
 import { isProgram, ROOT } from './project.mjs';
 import { advice, findOrInstallServer } from './redis.mjs';
 import { binary, setUp, turbo } from './setup.mjs';
@@ -64,7 +65,7 @@ async function check(name, step) {
     await step();
     return { name, ok: true };
   } catch (error) {
-    say(error instanceof StepError ? error.message : error.stack);
+    say(error instanceof StepError || error.foreseen ? error.message : error.stack);
     return { name, ok: false };
   }
 }
@@ -82,6 +83,27 @@ async function haveServices() {
     say('No Chromium or Chrome: the tests that look at pages will not run.');
 }
 
+/**
+ * The development Neo4j, built where Java and Maven are there. A build that fails is a failed check; without it, as on
+ * a machine without Java, the tests that need it say that they did not run.
+ * @returns the check, undefined where there is nothing to build with
+ */
+async function haveNeo4j(env) {
+  if (env.NEO4J_TEST_URI) say(`Neo4j: the server of NEO4J_TEST_URI (${withoutPassword(env.NEO4J_TEST_URI)})`);
+  const problem = neo4jDevProblem();
+  if (problem) {
+    say(`No development Neo4j: the tests that need it will not run (${problem}).`);
+    return undefined;
+  }
+  const built = await check('development Neo4j', () => buildNeo4jDev({ say }));
+  if (!built.ok) env.GRAPHSHIFT_TEST_NEO4J_PROBLEM = 'the build of the development Neo4j has failed';
+  return built;
+}
+
+function withoutPassword(uri) {
+  return uri.replace(/\/\/[^/]*@/, '//');
+}
+
 async function main(args) {
   const env = testEnvironment(process.env);
   const prepared = await check('set-up', async () => {
@@ -91,6 +113,8 @@ async function main(args) {
   const checks = [prepared];
   let tests = { exitCode: 1, run: undefined };
   if (prepared.ok) {
+    const neo4j = await haveNeo4j(env);
+    if (neo4j) checks.push(neo4j);
     const quiet = { cwd: ROOT, env };
     checks.push(
       await check('lint', () => runStep('biome check', binary('biome'), ['check', '.'], quiet)),

@@ -15,12 +15,14 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'USAGE',
   'QUERY_REFUSED',
   'ROOT_UNREADABLE',
+  'DEV_SERVER_UNFIT',
 ]);
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'REDIS_UNREACHABLE',
   'REDIS_UNFIT',
   'STORE_UNREACHABLE',
   'STORE_UNFIT',
+  'DEV_SERVER_FETCH',
 ]);
 
 /** Of several failures at once, wrong use comes before what cannot be reached. */

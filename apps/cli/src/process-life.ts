@@ -185,7 +185,7 @@ function statusFile({ backend, directory, instance, meter }: ProcessParts): Stat
 }
 
 /** Resolves with the signal's name when one comes. */
-function toldToStop(signal: AbortSignal): Promise<string> {
+export function toldToStop(signal: AbortSignal): Promise<string> {
   if (signal.aborted) return Promise.resolve(String(signal.reason));
   return new Promise((resolveReason) => {
     signal.addEventListener('abort', () => resolveReason(String(signal.reason)), { once: true });

@@ -6,6 +6,7 @@ import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
+import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
@@ -30,6 +31,7 @@ const ADD = [
   addQuery,
   addSimulate,
   addConfig,
+  addDev,
 ];
 
 /** Runs one command line and answers its exit code; errors are one line on standard error. */

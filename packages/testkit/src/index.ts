@@ -6,6 +6,7 @@ export {
 } from './graph-store-contract.ts';
 export { type Installation, makeInstallation } from './installation.ts';
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
+export { type Neo4jForTests, type Neo4jOptions, type Row, useNeo4j } from './neo4j.ts';
 export { pictures } from './pictures.ts';
 export { type Program, startProgram } from './program.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';

@@ -203,6 +203,21 @@ export const ERRORS = {
   },
   QUERY_FAILED: { class: 'permanent', status: 400, action: 'Correct the statement.' },
   QUERY_LIMIT: { class: 'permanent', status: 413, action: 'Ask for less: add LIMIT or a narrower pattern.' },
+  DEV_SERVER_UNFIT: {
+    class: 'permanent',
+    status: 500,
+    action: 'Mend what the message names; tools/neo4j-dev/README.md says what the development Neo4j needs.',
+  },
+  DEV_SERVER_FETCH: {
+    class: 'retryable',
+    status: 500,
+    action: 'Check the network, or the mirror in the Maven settings, and try again.',
+  },
+  DEV_SERVER_FAILED: {
+    class: 'retryable',
+    status: 500,
+    action: 'Look at logs/ in its data directory.',
+  },
   INTERNAL: { class: 'retryable', status: 500, action: 'It is tried again; report it if it stays.' },
 } as const satisfies Record<string, CatalogueEntry>;
 
