@@ -84,7 +84,7 @@ async function serveNeo4j(
   });
   if (!server) return signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
   write(options.json ? `${toJson({ url: server.url, user: 'neo4j', data })}\n` : `READY ${server.url}\n`);
-  const reason = await Promise.race([aborted(signal), server.exited.then((how) => ({ how }))]);
+  const reason = await Promise.race([toldToStop(signal), server.exited.then((how) => ({ how }))]);
   if (typeof reason !== 'string')
     throw new GraphshiftError('DEV_SERVER_FAILED', `the development Neo4j ended by itself (${reason.how})`);
   await server.stop();
