@@ -123,7 +123,7 @@ export const ERRORS = {
     status: 422,
     action: 'Write the file again and drop it as a new snapshot.',
   },
-  FILE_FORMAT: { class: 'permanent', status: 422, action: 'Write the file as Parquet.' },
+  FILE_FORMAT: { class: 'permanent', status: 422, action: 'Write the file as Parquet or Arrow IPC.' },
   FILE_UNREADABLE: {
     class: 'permanent',
     status: 422,

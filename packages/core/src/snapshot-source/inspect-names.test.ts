@@ -152,7 +152,8 @@ describe('columns', () => {
     ['SELECT 1 AS id, [2] AS labels', 'the labels column "labels" is INTEGER[]'],
     [`${PERSON}, {a: 1} AS s`, 'the property "s" is STRUCT(a INTEGER)'],
     [`${PERSON}, MAP {'a': 1} AS m`, 'the property "m" is MAP(VARCHAR, INTEGER)'],
-    [`${PERSON}, [[1]] AS n`, 'the property "n" is INTEGER[][]'],
+    ["SELECT 1 AS id, [['Person']] AS labels", 'the labels column "labels" is VARCHAR[][]'],
+    [`${PERSON}, [[{a: 1}]] AS n`, 'the property "n" is STRUCT(a INTEGER)[][]'],
     [`${PERSON}, [{a: 1}] AS n`, 'the property "n" is STRUCT(a INTEGER)[]'],
     [`${PERSON}, INTERVAL 1 DAY AS i`, 'the property "i" is INTERVAL'],
   ])('refuses the types of %j', async (select, message) => {

@@ -259,7 +259,7 @@ describe('files', () => {
     await writeFile(file, bytes);
     const error = await failure(path);
     expect(error.code).toBe('FILE_UNREADABLE');
-    expect(error.message).toContain('nodes/Person/part-1.parquet cannot be read');
+    expect(error.message).toContain('nodes/Person/part-1.parquet: column "id" cannot be read');
     expect(error.message).not.toContain(base);
   });
 

@@ -50,6 +50,7 @@ export const KEPT: readonly MatrixRow[] = [
       'integer; a column with a value beyond ±2^53 is kept in 128 bits (`INT128`), so that no digit is lost on the way out',
     columns: {
       int64: ['INT128', 9223372036854775807n, -9223372036854775808n, null],
+      int64_small: ['INT64', 9007199254740991, -1, null],
       uint64: ['INT128', 18446744073709551615n, 0n, null],
       number_word: ['INT128', 4611686018427387905n, 5n, null],
       numbers: ['INT128[]', [1n, null, 9007199254740993n], [], null],
@@ -278,6 +279,12 @@ export const REFUSED: readonly RefusedRow[] = [
     columns: { int96: 'INT96' },
     inParquet: ['int96'],
     notInArrow: true,
+  },
+  {
+    arrow: 'floats with NaN, by the embedded store',
+    parquet: 'floats with NaN, by the embedded store',
+    columns: {},
+    inParquet: [],
   },
   {
     arrow:
