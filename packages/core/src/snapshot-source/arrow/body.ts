@@ -7,8 +7,6 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CompressionType } from 'apache-arrow/fb/compression-type';
-import lz4 from 'lz4-napi';
-import { ZSTDDecoder } from 'zstddec';
 import { messageOf } from '../../platform/errors.ts';
 import { type ArrowMessage, batchOf, unreadable } from './messages.ts';
 
@@ -23,12 +21,15 @@ export interface Codecs {
   unpack(codec: CompressionType, packed: Uint8Array, length: number): Uint8Array;
 }
 
+/** Imported when first used: only a loading process needs them. */
 export async function openCodecs(): Promise<Codecs> {
+  const [{ default: lz4 }, { ZSTDDecoder }] = await Promise.all([import('lz4-napi'), import('zstddec')]);
   const zstd = new ZSTDDecoder();
   await zstd.init();
   return {
     unpack(codec, packed, length) {
-      if (codec === CompressionType.LZ4_FRAME) return lz4.decompressFrameSync(Buffer.from(packed));
+      if (codec === CompressionType.LZ4_FRAME)
+        return lz4.decompressFrameSync(Buffer.from(packed.buffer, packed.byteOffset, packed.length));
       if (codec === CompressionType.ZSTD) return zstd.decode(packed, length);
       throw new RangeError(`unknown compression ${codec}`);
     },
