@@ -87,7 +87,7 @@ export class HeldDeployment {
   /** One line for the log and the job's own log in Bull Board. */
   async say(line: string, fields: Record<string, unknown> = {}): Promise<void> {
     this.log.info(fields, `${this.record.id}: ${line}`);
-    await this.pickup.note(`${new Date(this.context.backend.clock.now()).toISOString()} ${line}`);
+    this.pickup.note(`${new Date(this.context.backend.clock.now()).toISOString()} ${line}`);
   }
 }
 

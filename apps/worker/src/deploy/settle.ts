@@ -148,7 +148,7 @@ async function die(held: HeldDeployment, error: GraphshiftError, attempts: numbe
     { code: error.code, step, attempts },
     `${held.record.id}: dead: ${error.message}. ${error.action}`,
   );
-  await held.pickup.note(`dead at ${step}: ${error.message}. ${error.action}`);
+  held.pickup.note(`dead at ${step}: ${error.message}. ${error.action}`);
   return { kind: 'dead', error };
 }
 

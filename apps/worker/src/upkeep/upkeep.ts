@@ -62,6 +62,7 @@ export class Upkeep implements Service {
     await this.#attempt('bake', () => bake(this.#options.backend, listing.aliases));
     for (const customer of retention.crowded(listing))
       await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
+    await this.#attempt('records of dropped databases', () => retention.markGone(listing));
     await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing, isEndState));
   }
 

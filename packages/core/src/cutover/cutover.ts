@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
-import { alignRecords, refuseUnlessOk } from './align-records.ts';
+import { refuseUnlessOk } from './align-records.ts';
 import { decideCutover } from './decide.ts';
 import type { FencedChanges } from './fenced-changes.ts';
 
@@ -111,8 +111,6 @@ export class Cutover {
     });
     refuseUnlessOk(result, held.id);
     await this.#options.changes.reach('live');
-    const alias = await this.#options.store.alias(held.customer);
-    if (alias) await alignRecords(this.#options.deployments, alias);
     return { kind: 'live', before, head: result.kind === 'ok' ? result.head : undefined };
   }
 

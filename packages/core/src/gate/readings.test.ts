@@ -52,7 +52,8 @@ function process(index: number, store: GraphStore, options: Partial<StoreReading
   breakers.push(breaker);
   const { redis, keys, deployments, settings } = backend;
   const thresholds = gateThresholds(settings);
-  const base = { redis, keys, deployments, breaker, thresholds, clock: systemClock };
+  // Asked anew each time, so that the tests see what is shared between processes.
+  const base = { redis, keys, deployments, breaker, thresholds, clock: systemClock, seenMs: 0 };
   return new StoreReadings({ ...base, store, holder: `process-${index}`, ...options });
 }
 
@@ -71,6 +72,25 @@ function hurriedClock(longest: number): Clock {
 const never = () => new Promise<never>(() => {});
 
 describe('readings', () => {
+  it('serve one process for a moment without asking Redis, unless a newer one is needed or it was a bad one', async () => {
+    const { store, count } = asked();
+    const clock = hurriedClock(0);
+    const readings = process(0, store, { seenMs: 1000, usableMs: 0, clock });
+    const first = await readings.read();
+    await installation.redis.flush();
+    expect(await readings.read()).toBe(first);
+    expect((await readings.read({ newerThan: first.listedAt })).listedAt).toBeGreaterThan(first.listedAt);
+    expect(count.list).toBe(2);
+    const broken = process(0, asked({ list: () => Promise.reject(new Error('gone')) }).store, {
+      seenMs: 1000,
+      clock,
+    });
+    await installation.redis.flush();
+    expect((await broken.read()).listing).toBeUndefined();
+    await installation.redis.flush();
+    expect(await broken.read()).not.toBe(await broken.read());
+  });
+
   it('ask the store once for two processes that need one at the same moment, many times each', async () => {
     const { store, count } = asked();
     const processes = [process(0, store), process(1, store)];

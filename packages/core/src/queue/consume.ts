@@ -11,6 +11,7 @@ import type { Service } from '../platform/service.ts';
 import { BusyMeter } from './busy-meter.ts';
 import { DEPLOY_QUEUE, type DeployPayload, deployPayload, isNewerPayload } from './catalogue.ts';
 import { complainOnce } from './connection.ts';
+import { JobLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { type Grace, waitForLoads } from './stop-grace.ts';
 
@@ -22,7 +23,7 @@ export interface Pickup {
   /** Shown on the job by Bull Board. */
   progress(value: Record<string, string | number>): Promise<void>;
   /** A line in the job's log. */
-  note(line: string): Promise<void>;
+  note(line: string): void;
 }
 
 export interface QueueTimes {
@@ -186,15 +187,19 @@ export class DeploymentConsumer implements Service {
     const renewedAt = this.#options.clock.now();
     this.#running.set(id, { deployment: payload.deployment, controller, renewedAt });
     this.#meter.begin(id);
+    const jobLog = new JobLog(job, this.#options.clock);
     try {
       const outcome = await this.#options.handle({
         payload,
         signal: controller.signal,
         progress: async (value) => job.updateProgress(value),
-        note: async (line) => void (await job.log(line)),
+        note: (line) => jobLog.add(line),
       });
+      // Before the job moves on: a removed one has no log any more.
+      await jobLog.end();
       return await this.#settle(job, token, outcome);
     } finally {
+      await jobLog.end();
       this.#running.delete(id);
       this.#meter.end(id);
       if (this.#running.size === 0) this.#onIdle?.();

@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type DeploymentRecord, deploymentError } from '../deployment/record.ts';
+import { type DeploymentRecord, deploymentError, deploymentRecord } from '../deployment/record.ts';
 import {
   ACTIVE_STATES,
   FORGETTABLE_STATES,
@@ -64,6 +64,8 @@ export interface RoomRequest {
   readonly database: string;
   /** Names of the databases that the store listed. */
   readonly existing: readonly string[];
+  /** How many it listed beside those, where their names shall not matter. @default 0 */
+  readonly unnamed?: number;
   readonly max: number;
   /** Redis server time in ms just before the listing began. */
   readonly listedAt: number;
@@ -193,11 +195,11 @@ export class DeploymentStore extends DeploymentReader {
       'claim-2',
       [this.keys.deployment(id), this.keys.customer(customer)],
       [this.keys.prefix, id, run, holder, this.#clock.now(), epochFloor],
-    )) as [string, string | number];
+    )) as [string, string | string[]];
     if (kind !== 'claimed') {
       return { kind: kind as 'missing' | 'ended' | 'other-run' | 'not-head', found: String(found) };
     }
-    return { kind, record: await this.#mustGet(id) };
+    return { kind, record: recordOf(found as string[]) };
   }
 
   /**
@@ -299,12 +301,13 @@ export class DeploymentStore extends DeploymentReader {
     }
     return found;
   }
+}
 
-  async #mustGet(id: string): Promise<DeploymentRecord> {
-    const record = await this.get(id);
-    if (!record) throw new GraphshiftError('NOT_FOUND', `deployment ${id} has no record`);
-    return record;
-  }
+/** A record as a script returns its hash: field, value, field, value … */
+function recordOf(pairs: readonly string[]): DeploymentRecord {
+  const fields: Record<string, string> = {};
+  for (let index = 0; index < pairs.length; index += 2) fields[pairs[index] ?? ''] = pairs[index + 1] ?? '';
+  return deploymentRecord.parse(fields);
 }
 
 /** Hash fields are text; false stands for a field to remove. */

@@ -40,7 +40,6 @@ export class Retention {
   async retire(customer: string): Promise<string[]> {
     const { changes, store } = this.#options;
     const { databases, aliases } = await store.list({ customer });
-    await this.#markGone(customer, new Set(databases.map(({ name }) => name)));
     const [alias] = aliases;
     const due = alias ? await this.#due(alias, databases) : [];
     if (due.length === 0) return [];
@@ -144,8 +143,10 @@ export class Retention {
   }
 
   /** Replaced deployments whose database a crash kept from being marked as dropped. */
-  async #markGone(customer: string, present: ReadonlySet<string>): Promise<void> {
-    for (const record of await this.#options.deployments.list({ customer, state: 'replaced' })) {
+  async markGone({ databases }: StoreListing): Promise<void> {
+    const { deployments } = this.#options;
+    const present = new Set(databases.map(({ name }) => name));
+    for (const record of await deployments.getMany(await deployments.inState('replaced'))) {
       const database = record.database ?? databaseName(record);
       if (!present.has(database))
         await this.#markRetired({ name: database, snapshot: record, state: 'unknown' });

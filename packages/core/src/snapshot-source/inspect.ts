@@ -93,12 +93,16 @@ async function inspectListing(
   try {
     const idProperty = options.idProperty ?? 'id';
     const nodes = await groupsOf(duck, path, 'nodes', listing.files, idProperty, signal);
-    const relationships = await groupsOf(duck, path, 'relationships', listing.files, idProperty, signal);
-    for (const { files } of [...nodes, ...relationships])
+    const unchecked = await groupsOf(duck, path, 'relationships', listing.files, idProperty, signal);
+    for (const { files } of [...nodes, ...unchecked])
       for (const file of files) claims?.checkRows(file.path, file.rows);
     await checkNodes({ duck, path }, nodes);
     signal.throwIfAborted();
-    await checkRelationships({ duck, path }, relationships);
+    const ends = await checkRelationships({ duck, path }, unchecked);
+    const relationships = unchecked.map((group, index) => ({
+      ...group,
+      ...(ends[index] && { ends: ends[index] }),
+    }));
     const rows = [...nodes, ...relationships].reduce((sum, group) => sum + group.rows, 0);
     return { nodes, relationships, rows, bytes: listing.bytes, contentHash: await hashing };
   } catch (error) {

@@ -5,7 +5,7 @@
 
 import { relative, sep } from 'node:path';
 import { type ErrorCode, GraphshiftError } from '../platform/errors.ts';
-import type { SnapshotGroup } from '../snapshot/manifest.ts';
+import type { EndLabels, SnapshotGroup } from '../snapshot/manifest.ts';
 import { type Duck, type DuckRow, quoteIdentifier, quoteString } from './duckdb.ts';
 import { FILE_COLUMN, ROW_COLUMN } from './schema.ts';
 import { labelsExpression, viewOf } from './views.ts';
@@ -88,12 +88,13 @@ async function refuseDuplicates(context: RowsContext, groups: readonly SnapshotG
 
 /**
  * Holds every relationship to the rules of types and ends; needs `snapshot_ids`.
+ * @returns for each group the labels of the nodes at its ends
  * @throws RELATIONSHIP_TYPE, RELATIONSHIP_END
  */
 export async function checkRelationships(
   context: RowsContext,
   groups: readonly SnapshotGroup[],
-): Promise<void> {
+): Promise<EndLabels[]> {
   for (const [index, group] of groups.entries()) {
     const type = quoteIdentifier(group.columns[2]?.name ?? '');
     const differs = `${type} IS DISTINCT FROM ${quoteString(group.name)}`;
@@ -103,22 +104,38 @@ export async function checkRelationships(
       return `relationships/${group.name}: ${rowsOf(count)} a type other than ${JSON.stringify(group.name)}: ${list(places, found)}`;
     });
   }
-  await refuseMissingEnds(context, groups);
+  return labelsOfEnds(context, groups);
 }
 
 /** All types in one query, so that the hash table over the ids is built once. */
-async function refuseMissingEnds(context: RowsContext, groups: readonly SnapshotGroup[]): Promise<void> {
+async function labelsOfEnds(context: RowsContext, groups: readonly SnapshotGroup[]): Promise<EndLabels[]> {
   const parts = groups.flatMap((group, index) => endsOf(group, index, ''));
-  if (parts.length === 0) return;
-  const [found] = await context.duck.rows(
-    `SELECT position, count(*) AS total FROM (${parts.join(' UNION ALL ')}) ends
-     ANTI JOIN ${IDS_TABLE} ids ON ends.id = ids.id GROUP BY position ORDER BY position LIMIT 1`,
+  if (parts.length === 0) return [];
+  const found = await context.duck.rows(
+    `SELECT position, side, ids.label, count(*) AS total FROM (${parts.join(' UNION ALL ')}) ends
+     LEFT JOIN ${IDS_TABLE} ids ON ends.id = ids.id GROUP BY position, side, ids.label ORDER BY position, ids.label`,
   );
-  if (!found) return;
-  const index = Number(found.position);
-  const group = groups[index];
-  if (!group) return;
-  const count = Number(found.total);
+  for (const [index, group] of groups.entries()) {
+    const missing = found.filter(({ position, label }) => Number(position) === index && label === null);
+    const count = missing.reduce((sum, { total }) => sum + Number(total), 0);
+    if (count > 0) await refuseMissingEnds(context, group, index, count);
+  }
+  return groups.map((_, index) => {
+    const at = (end: string) =>
+      found
+        .filter(({ position, side }) => Number(position) === index && side === end)
+        .map(({ label }) => Number(label));
+    return { source: at('source'), target: at('target') };
+  });
+}
+
+/** Names the first ends that no node has. */
+async function refuseMissingEnds(
+  context: RowsContext,
+  group: SnapshotGroup,
+  index: number,
+  count: number,
+): Promise<never> {
   const rows = await context.duck.rows(
     `SELECT ends.*, ends.id AS value FROM (${endsOf(group, index, `, ${FILE_COLUMN}, ${ROW_COLUMN}`).join(' UNION ALL ')}) ends
      ANTI JOIN ${IDS_TABLE} ids ON ends.id = ids.id ORDER BY ${FILE_COLUMN}, ${ROW_COLUMN}, side LIMIT ${NAMED}`,

@@ -14,6 +14,12 @@ export interface SnapshotColumn {
   readonly type: string;
 }
 
+/** Labels of the nodes at the ends of a type's relationships, as indices into the manifest's `nodes`. */
+export interface EndLabels {
+  readonly source: readonly number[];
+  readonly target: readonly number[];
+}
+
 /** The files of one folder, `nodes/<Label>` or `relationships/<TYPE>`. */
 export interface SnapshotGroup {
   /** The label or type. */
@@ -21,6 +27,8 @@ export interface SnapshotGroup {
   readonly columns: readonly SnapshotColumn[];
   readonly files: readonly (SnapshotFile & { /** From the footer. */ readonly rows: number })[];
   readonly rows: number;
+  /** Of relationships, once they have been checked. */
+  readonly ends?: EndLabels;
 }
 
 export interface SnapshotManifest {

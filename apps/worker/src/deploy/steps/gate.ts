@@ -51,11 +51,14 @@ async function readOpen(held: HeldDeployment, newerThan?: number): Promise<OpenR
   throw new Hold(reading.reason, backend.settings.orchestrator.health_check_retry_delay * 1000);
 }
 
+/**
+ * By the number of databases first: one that is reserved and listed counts twice, which errs on the safe side. Only where
+ * that leaves no room are the names compared, thousands of them perhaps.
+ */
 async function reserve(held: HeldDeployment, database: string, { existing, listedAt }: OpenReading) {
   const { max_databases: max, max_concurrent_loads: maxLoads } = held.context.backend.settings.orchestrator;
-  return held.advance(
-    'gated',
-    { database, reason: undefined, dueAt: undefined },
-    { database, existing, max, listedAt, ...(maxLoads !== undefined && { maxLoads }) },
-  );
+  const fields = { database, reason: undefined, dueAt: undefined };
+  const room = { database, max, listedAt, ...(maxLoads !== undefined && { maxLoads }) };
+  const passed = await held.advance('gated', fields, { ...room, existing: [], unnamed: existing.length });
+  return passed === 'full' ? held.advance('gated', fields, { ...room, existing }) : passed;
 }

@@ -87,7 +87,8 @@ async function refuseHeld(held: HeldDeployment, contentHash: string): Promise<vo
 function reportProgress(held: HeldDeployment) {
   const { clock, deployments } = held.context.backend;
   let loggedAt = clock.now();
-  let reportedAt = 0;
+  // What takes less than a report's pace reports nothing.
+  let reportedAt = clock.now();
   let pending: Promise<unknown> = Promise.resolve();
   const report = async (progress: LoadProgress) => {
     const { phase: stage, rows, rowsTotal, bytes, bytesTotal } = progress;

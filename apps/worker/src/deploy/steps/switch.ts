@@ -11,7 +11,7 @@ export async function switchAlias(held: HeldDeployment): Promise<void> {
     held.record = { ...held.record, state: 'switching', database };
     throw new Hold(result.reason, backend.settings.orchestrator.health_check_retry_delay * 1000);
   }
-  held.record = (await backend.deployments.get(held.record.id)) ?? held.record;
+  held.record = { ...held.record, state: result.kind === 'live' ? 'live' : 'superseded', database };
   if (result.kind === 'live')
     await held.say(`live: ${held.record.customer} is ${database}, before ${result.before ?? 'nothing'}`);
   else await held.say(`superseded: ${result.reason}`);

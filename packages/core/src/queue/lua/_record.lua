@@ -43,10 +43,11 @@ end
 local function move(prefix, id, from, to, now, detail)
   local key = deployment_key(prefix, id)
   redis.call('HSET', key, 'state', to, 'changedAt', now)
+  local run, holder = unpack(redis.call('HMGET', key, 'run', 'holder'))
   redis.call('ZREM', prefix .. ':state:' .. from, id)
   redis.call('ZADD', prefix .. ':state:' .. to, now, id)
   count_arrival(prefix, key, from, to, now)
-  audit(prefix, now, id, from, to, redis.call('HGET', key, 'run'), redis.call('HGET', key, 'holder') or '', detail)
+  audit(prefix, now, id, from, to, run, holder or '', detail)
   if not BUSY[to] then let_go(prefix, key) end
 end
 

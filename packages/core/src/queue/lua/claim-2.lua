@@ -6,7 +6,7 @@
   KEYS[2] the customer's hash
   ARGV[1] prefix   ARGV[2] id   ARGV[3] run that the job names   ARGV[4] holder   ARGV[5] now (ms)
   ARGV[6] highest epoch that the store has seen
-  Output: { 'claimed', epoch, crashes } or { 'missing' | 'ended' | 'other-run' | 'not-head', state or run }
+  Output: { 'claimed', the record as field, value, field, value … } or { 'missing' | 'ended' | 'other-run' | 'not-head', state or run }
 ]]
 --- @include "_record"
 
@@ -17,13 +17,10 @@ if current_run ~= run then return { 'other-run', current_run } end
 if state == 'discovered' then return { 'not-head', state } end
 if not IDLE[state] and not BUSY[state] then return { 'ended', state } end
 
-local crashes = tonumber(redis.call('HGET', KEYS[1], 'crashes') or '0')
-if BUSY[state] and last_holder and last_holder ~= '' then
-  crashes = redis.call('HINCRBY', KEYS[1], 'crashes', 1)
-end
+if BUSY[state] and last_holder and last_holder ~= '' then redis.call('HINCRBY', KEYS[1], 'crashes', 1) end
 local epoch = math.max(tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0'), tonumber(floor)) + 1
 redis.call('HSET', KEYS[2], 'epoch', epoch)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'holder', holder)
 redis.call('HSETNX', KEYS[1], 'startedAt', now)
 audit(prefix, now, id, state, state, run, holder, 'claimed under epoch ' .. epoch)
-return { 'claimed', epoch, crashes }
+return { 'claimed', redis.call('HGETALL', KEYS[1]) }

@@ -8,7 +8,8 @@
   ARGV[1] prefix   ARGV[2] id   ARGV[3] expected states as JSON array   ARGV[4] expected run, or ''
   ARGV[5] expected epoch, or '' where no holder is involved   ARGV[6] new state   ARGV[7] now (ms)
   ARGV[8] fields to set as a JSON object of strings; false removes   ARGV[9] detail for the audit
-  ARGV[10] '' or JSON { database, existing: [names], max, listedAt (server ms), maxLoads or nothing }: room that the
+  ARGV[10] '' or JSON { database, existing: [names], unnamed: how many more or nothing, max,
+    listedAt (server ms), maxLoads or nothing }: room that the
     new state needs; a reservation that is held is a load under way
   ARGV[11] '1' when the deployment starts over (new run)   ARGV[12] '1' when the new state is an end state
   ARGV[13] order (see _head.lua)
@@ -29,7 +30,7 @@ if epoch ~= '' and current_epoch ~= epoch then return { 'fenced', current_epoch 
 
 if room ~= '' then
   room = cjson.decode(room)
-  local names, count, loads = {}, 0, 0
+  local names, count, loads = {}, room.unnamed or 0, 0
   for _, name in ipairs(room.existing) do
     names[name] = true
     count = count + 1
@@ -49,10 +50,21 @@ if room ~= '' then
   redis.call('HSET', KEYS[3], room.database, 'held')
 end
 
+local set, removed = {}, {}
 for field, value in pairs(cjson.decode(fields)) do
-  if value == false then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
+  if value == false then
+    removed[#removed + 1] = field
+  else
+    set[#set + 1] = field
+    set[#set + 1] = value
+  end
 end
-if ends == '1' then redis.call('HSET', KEYS[1], 'endedAt', now) end
+if ends == '1' then
+  set[#set + 1] = 'endedAt'
+  set[#set + 1] = now
+end
+if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
+if #removed > 0 then redis.call('HDEL', KEYS[1], unpack(removed)) end
 if revive == '1' then
   current_run = tostring(redis.call('HINCRBY', KEYS[1], 'run', 1))
   redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows')
@@ -72,4 +84,6 @@ if to == 'live' then
   end
   redis.call('HSET', KEYS[2], 'live', timestamp)
 end
+-- Between two steps of its worker a deployment stays the head.
+if BUSY[state] and BUSY[to] then return { 'ok', '', current_run } end
 return { 'ok', choose_head(prefix, customer, now, order), current_run }
