@@ -24,6 +24,7 @@ const rowsOf = (d) => (d.rows == null ? '' : number(d.rows) + (d.rowsTotal != nu
 const row = (...cells) => { const tr = document.createElement('tr'); tr.append(...cells); return tr; };
 const time = (at) => (at ? at.slice(0, 19).replace('T', ' ') : '');
 const get = async (path) => { const answer = await fetch(path); const body = await answer.json(); if (!answer.ok) throw new Error(body.error ? body.error.message + '. ' + body.error.action : path + ' answers ' + answer.status); return body; };
+const standing = (a) => [a.pin && 'pinned: ' + a.pin.reason, a.holds.length > 0 && 'held: ' + a.holds.map((hold) => hold.timestamp).join(', ')].filter(Boolean).join('; ');
 const number = (value) => (value == null ? '' : value.toLocaleString('en'));
 async function refresh() {
   try {
@@ -34,7 +35,7 @@ async function refresh() {
       if (state === 'dead') span.href = '/queues/queue/dead-letter?status=failed';
       b.textContent = number(n); span.append(b, ' ' + state); return span; }));
     byId('empty').hidden = deployments.length > 0;
-    fill('aliases', aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since), 'time'), cell(a.rollback, 'muted'))));
+    fill('aliases', aliases.map((a) => row(cell(a.customer), cell(a.database), cell(time(a.since), 'time'), cell(a.rollback, 'muted'), cell(standing(a)))));
     fill('deployments', deployments.map((d) => row(link(d.id, '/api/v1/deployments/' + encodeURIComponent(d.id)), cell(d.state, d.state),
       cell(rowsOf(d), 'number'), cell(d.seconds == null ? '' : d.seconds.toFixed(1), 'number'), cell(time(d.changedAt), 'time'),
       cell(d.error ? d.error.message + '. ' + d.error.action : d.reason ?? ''))));
@@ -52,7 +53,7 @@ const BODY = `
 <section id="refusals-section" hidden><h2>Refused below the roots</h2>
 <table><tbody id="refusals"></tbody></table></section>
 <section id="aliases-section" hidden><h2>Aliases</h2>
-<table><thead><tr><th>Customer<th>Database<th>Since (UTC)<th>Rollback to</thead><tbody id="aliases"></tbody></table></section>
+<table><thead><tr><th>Customer<th>Database<th>Since (UTC)<th>Rollback to<th>Pin and holds</thead><tbody id="aliases"></tbody></table></section>
 <section id="deployments-section" hidden><h2>The 50 deployments that changed last</h2>
 <table><thead><tr><th>Deployment<th>State<th class="number">Rows<th class="number">Seconds<th>Changed (UTC)<th>Why</thead>
 <tbody id="deployments"></tbody></table></section>`;
