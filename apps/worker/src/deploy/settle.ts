@@ -32,7 +32,10 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   const error = asGraphshiftError(thrown);
   // The record may have moved beyond what this holder knows, as by a cutover that failed half way.
   const record = await held.context.backend.deployments.get(held.record.id);
-  if (!record || record.epoch !== held.record.epoch) return fenced(held, error);
+  if (!record || record.epoch !== held.record.epoch || record.run !== held.record.run) {
+    await dropBuild(held);
+    return fenced(held, error);
+  }
   held.record = record;
   if (isEndState(record.state)) return endedElsewhere(held, error);
   // A person's act, such as a rollback, raised the customer's epoch: the work goes on under a newer one.

@@ -19,7 +19,8 @@ export async function bake(backend: Backend, aliases: readonly AliasInfo[]): Pro
   if (bakeMs === 0) return;
   for (const alias of aliases) {
     const ageMs = backend.clock.now() - Date.parse(alias.properties.since);
-    if (ageMs < bakeMs && !isRolledBackTo(alias)) await bakeOne(backend, alias);
+    // A pin lets nothing pass, not even a way back.
+    if (ageMs < bakeMs && !alias.properties.pin && !isRolledBackTo(alias)) await bakeOne(backend, alias);
   }
 }
 

@@ -6,7 +6,6 @@
 import {
   alignRecords,
   type Backend,
-  isEndState,
   messageOf,
   type Retention,
   recoverCustomer,
@@ -63,7 +62,7 @@ export class Upkeep implements Service {
     for (const customer of retention.crowded(listing))
       await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
     await this.#attempt('records of dropped databases', () => retention.markGone(listing));
-    await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing, isEndState));
+    await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing));
   }
 
   async #attempt(what: string, act: () => Promise<void>): Promise<void> {

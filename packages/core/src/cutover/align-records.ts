@@ -3,10 +3,14 @@
  * between one of them and its records, and after Redis lost its last second.
  */
 
+import { END_STATES, type State } from '../deployment/states.ts';
 import type { AliasInfo } from '../graph-store/graph-store.ts';
 import { GraphshiftError } from '../platform/errors.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { deploymentId } from '../snapshot/names.ts';
+
+/** End states in which the target of an alias cannot be, but for a Redis that lost its last second. */
+const LOST_STATES: readonly State[] = END_STATES.filter((state) => state !== 'live' && state !== 'replaced');
 
 /**
  * Moves a customer's records to where its alias says. A record that a worker is about to lead to `live` is left to it.
@@ -19,7 +23,7 @@ export async function alignRecords(
   const { customer, database, properties } = alias;
   const held = new Set(properties.holds?.map(({ timestamp }) => timestamp));
   let head: string | undefined;
-  for (const record of await deployments.list({ customer, state: 'live' })) {
+  for (const record of await deployments.liveOf(customer)) {
     if (record.timestamp === properties.snapshot) continue;
     const to = held.has(record.timestamp) ? 'rolled-back' : 'replaced';
     const detail = to === 'replaced' ? `replaced by ${database}` : `rolled back to ${database}`;
@@ -28,7 +32,16 @@ export async function alignRecords(
     );
   }
   const id = deploymentId({ customer, timestamp: properties.snapshot });
-  if ((await deployments.get(id))?.state !== 'replaced') return head;
+  const target = await deployments.get(id);
+  if (target && LOST_STATES.includes(target.state)) {
+    // Redis lost the cutover, and somebody ended what had been live for a moment already: the record is made anew.
+    const { path } = target;
+    const fields = { database, contentHash: properties.contentHash };
+    const lost = { customer, timestamp: properties.snapshot, path, state: 'live' as const, fields };
+    const detail = `the alias targets ${database}, whatever ended it as ${target.state}`;
+    return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head ?? head;
+  }
+  if (target?.state !== 'replaced') return head;
   const detail = `the alias targets ${database}`;
   const fields = { reason: undefined, error: undefined };
   return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail })) ?? head;

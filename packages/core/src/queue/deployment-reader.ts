@@ -109,6 +109,12 @@ export class DeploymentReader {
     return (await answersOf(pipeline)).flatMap((ids) => ids as string[]).slice(0, limit);
   }
 
+  /** A customer's records in `live`: one, but for what a crash left. */
+  async liveOf(customer: string): Promise<DeploymentRecord[]> {
+    const ids = await this.inState('live');
+    return this.getMany(ids.filter((id) => id.startsWith(`${customer}@`)));
+  }
+
   async customers(): Promise<string[]> {
     return this.redis.zrange(this.keys.customers, '0', '-1');
   }

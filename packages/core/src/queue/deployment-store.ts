@@ -43,6 +43,8 @@ export interface LostRecord extends SnapshotName {
   readonly fields: RecordFields;
   /** For the audit stream. */
   readonly detail: string;
+  /** States in which a record that is there gives way, with a new run. @default none */
+  readonly instead?: readonly State[];
 }
 
 export interface Discovery extends SnapshotName {
@@ -150,7 +152,7 @@ export class DeploymentStore extends DeploymentReader {
     return { created: created === 1, head: head || undefined };
   }
 
-  /** Makes a lost record again, unless it is there. `head` is the customer's head afterwards. */
+  /** Makes a lost record again, unless it is there and need not give way. `head` is the customer's head afterwards. */
   async restore(lost: LostRecord): Promise<{ created: boolean; head: string | undefined }> {
     const { customer, timestamp, path, state, detail } = lost;
     const id = deploymentId(lost);
@@ -171,6 +173,7 @@ export class DeploymentStore extends DeploymentReader {
         JSON.stringify(fields),
         detail,
         this.#order,
+        JSON.stringify(lost.instead ?? []),
       ],
     )) as [number, string];
     return { created: created === 1, head: head || undefined };

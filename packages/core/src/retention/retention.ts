@@ -2,10 +2,10 @@
 
 import type { FencedChanges } from '../cutover/fenced-changes.ts';
 import type { DeploymentRecord } from '../deployment/record.ts';
-import type { State } from '../deployment/states.ts';
+import { isEndState, type State } from '../deployment/states.ts';
 import type { AliasInfo, DatabaseInfo, GraphStore, StoreListing } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
-import { GraphshiftError } from '../platform/errors.ts';
+import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
 import { databaseName, deploymentId } from '../snapshot/names.ts';
@@ -23,7 +23,7 @@ export interface RetentionOptions {
   readonly drainMs: number;
 }
 
-/** Deployments that ended without going live, or whose database the alias left for good: nothing needs what they built. */
+/** Deployments that ended without going live: nothing needs what they built. */
 const ABANDONED: ReadonlySet<State> = new Set(['dead', 'quarantined', 'skipped', 'superseded', 'cancelled']);
 
 export class Retention {
@@ -38,14 +38,13 @@ export class Retention {
    * @returns names of what was dropped
    */
   async retire(customer: string): Promise<string[]> {
-    const { changes, store } = this.#options;
-    const { databases, aliases } = await store.list({ customer });
-    const [alias] = aliases;
-    const due = alias ? await this.#due(alias, databases) : [];
-    if (due.length === 0) return [];
+    const { changes } = this.#options;
+    // A look costs nothing; then the epoch comes before the look that counts, so that whoever moves the alias after it
+    // fences the drops out.
+    if ((await this.#dueOf(customer)).length === 0) return [];
     const epoch = await changes.upkeepEpoch(customer);
     const dropped: string[] = [];
-    for (const database of due) {
+    for (const database of await this.#dueOf(customer)) {
       if (!(await changes.drop(customer, database, epoch))) break;
       dropped.push(database.name);
       await this.#markRetired(database);
@@ -84,34 +83,45 @@ export class Retention {
   }
 
   /**
-   * Drops what nothing living will finish or publish: half-loaded databases whose deployment has ended or is unknown
-   * to Redis (a load whose record was lost stops by itself), and complete ones whose deployment was given up before it
-   * went live. What is not newer than the alias's target is retention's alone.
+   * Drops what nothing living will finish or publish: half-loaded databases whose deployment has ended or is unknown to
+   * Redis (a load whose record was lost stops by itself), and complete ones whose deployment was given up before it went
+   * live. Each is judged again under its customer's epoch before it goes.
    */
-  async sweepLeftovers(
-    { databases, aliases }: StoreListing,
-    ended: (state: State) => boolean,
-  ): Promise<void> {
-    const live = new Map(aliases.map(({ customer, properties }) => [customer, properties.snapshot]));
-    const judged = databases.filter(({ snapshot, state }) => {
-      if (!snapshot || state === 'unknown') return false;
-      return state !== 'complete' || snapshot.timestamp > (live.get(snapshot.customer) ?? 0);
-    });
-    const ids = judged.flatMap(({ snapshot }) => (snapshot ? [deploymentId(snapshot)] : []));
+  async sweepLeftovers(listing: StoreListing): Promise<void> {
+    const ids = listing.databases.flatMap(({ snapshot }) => (snapshot ? [deploymentId(snapshot)] : []));
     const found = await this.#options.deployments.getMany(ids);
     const records = new Map<string, DeploymentRecord>(found.map((record) => [record.id, record]));
-    for (const database of judged) {
-      if (!database.snapshot) continue;
-      const record = records.get(deploymentId(database.snapshot));
-      const abandoned = isHalfLoaded(database)
-        ? !record || ended(record.state)
-        : record !== undefined && ABANDONED.has(record.state);
-      if (!abandoned) continue;
-      const { customer } = database.snapshot;
-      const why = record ? `left over from ${record.state} ${record.id}` : 'half-loaded, and has no record';
-      this.#options.log.info({ database: database.name }, `${database.name} is ${why}`);
-      await this.#options.changes.drop(customer, database, await this.#options.changes.upkeepEpoch(customer));
+    for (const database of listing.databases) {
+      const record = database.snapshot && records.get(deploymentId(database.snapshot));
+      const alias = listing.aliases.find(({ customer }) => customer === database.snapshot?.customer);
+      if (!isAbandoned(database, record, alias)) continue;
+      await this.#sweepOne(database).catch((error: unknown) =>
+        this.#options.log.warn(
+          { err: error },
+          `${database.name} is left to the next pass: ${messageOf(error)}`,
+        ),
+      );
     }
+  }
+
+  async #sweepOne({ name, snapshot }: DatabaseInfo): Promise<void> {
+    if (!snapshot) return;
+    const { changes, deployments, log, store } = this.#options;
+    const { customer } = snapshot;
+    const epoch = await changes.upkeepEpoch(customer);
+    const { databases, aliases } = await store.list({ customer });
+    const database = databases.find((one) => one.name === name);
+    const record = await deployments.get(deploymentId(snapshot));
+    if (!database || !isAbandoned(database, record, aliases[0])) return;
+    const why = record ? `left over from ${record.state} ${record.id}` : 'half-loaded, and has no record';
+    log.info({ database: name }, `${name} is ${why}`);
+    await changes.drop(customer, database, epoch);
+  }
+
+  async #dueOf(customer: string): Promise<DatabaseInfo[]> {
+    const { databases, aliases } = await this.#options.store.list({ customer });
+    const [alias] = aliases;
+    return alias ? this.#due(alias, databases) : [];
   }
 
   async #due(alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<DatabaseInfo[]> {
@@ -144,12 +154,15 @@ export class Retention {
 
   /** Replaced deployments whose database a crash kept from being marked as dropped. */
   async markGone({ databases }: StoreListing): Promise<void> {
-    const { deployments } = this.#options;
+    const { deployments, store } = this.#options;
     const present = new Set(databases.map(({ name }) => name));
     for (const record of await deployments.getMany(await deployments.inState('replaced'))) {
-      const database = record.database ?? databaseName(record);
-      if (!present.has(database))
-        await this.#markRetired({ name: database, snapshot: record, state: 'unknown' });
+      const name = record.database ?? databaseName(record);
+      if (present.has(name)) continue;
+      // The listing may be older than the database.
+      const fresh = await store.list({ customer: record.customer });
+      if (!fresh.databases.some((database) => database.name === name))
+        await this.#markRetired({ name, snapshot: record, state: 'unknown' });
     }
   }
 
@@ -166,4 +179,26 @@ export class Retention {
 
 function isHalfLoaded({ state }: DatabaseInfo): boolean {
   return state === 'building' || state === 'marked';
+}
+
+/**
+ * Whether nothing living needs a database. What cannot be judged, and the alias's target, is never abandoned. A complete
+ * one that is not newer than the target was perhaps live before an emptied Redis: it counts as given up only if its own
+ * record says that this deployment built it.
+ */
+function isAbandoned(
+  database: DatabaseInfo,
+  record: DeploymentRecord | undefined,
+  alias: AliasInfo | undefined,
+): boolean {
+  if (!database.snapshot || database.state === 'unknown' || alias?.database === database.name) return false;
+  if (isHalfLoaded(database)) return !record || isEndState(record.state);
+  if (!record || !ABANDONED.has(record.state)) return false;
+  const newer = database.snapshot.timestamp > (alias?.properties.snapshot ?? 0);
+  return newer || neverLive(record);
+}
+
+/** A deployment that built its database and was given up before the alias came to it. */
+export function neverLive(record: DeploymentRecord): boolean {
+  return ABANDONED.has(record.state) && record.state !== 'skipped' && record.database !== undefined;
 }

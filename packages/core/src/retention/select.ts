@@ -5,13 +5,11 @@ import type { DatabaseInfo } from '../graph-store/graph-store.ts';
  * Builds, marked databases and those that cannot be judged are not counted and not dropped here.
  * @param databases of one customer
  * @param target the database that the alias points at
- * @param spared names that must stay, such as a pinned one
  */
 export function selectRetired(
   databases: readonly DatabaseInfo[],
   target: string | undefined,
   keep: number,
-  spared: ReadonlySet<string> = new Set(),
 ): DatabaseInfo[] {
   const complete = databases
     .filter((database) => database.state === 'complete' && database.snapshot !== undefined)
@@ -19,5 +17,5 @@ export function selectRetired(
   // A complete database newer than the target was never published (or was left by a rollback): it takes no place.
   const targetTime = complete.find((database) => database.name === target)?.snapshot?.timestamp ?? 0;
   const published = complete.filter((database) => (database.snapshot?.timestamp ?? 0) <= targetTime);
-  return published.slice(keep).filter((database) => database.name !== target && !spared.has(database.name));
+  return published.slice(keep).filter((database) => database.name !== target);
 }

@@ -12,7 +12,7 @@ import type { AliasChange, AliasInfo, AliasProperties, PreparedChange } from '..
 import type { Databases } from './databases.ts';
 import { errorCode, isMissing, syncDirectory, unlessMissing, writeDurably } from './durable-file.ts';
 import { type Fence, fenced, names } from './fence.ts';
-import { DATABASE_LINK, epochEntry, type Layout, PROPERTIES_FILE } from './layout.ts';
+import { DATABASE_LINK, droppedBy, epochEntry, type Layout, PROPERTIES_FILE } from './layout.ts';
 
 /** Reading follows two links; it starts again when the alias moves in between. */
 const READ_TRIES = 20;
@@ -92,11 +92,29 @@ export class Aliases {
     };
     try {
       await this.#fence.check(customer, epoch);
+      await this.#refuseDropped(customer, change.database);
     } catch (error) {
       await cancel();
       throw error;
     }
     return { fire: () => this.#fire(change, prepared), cancel };
+  }
+
+  /** @throws CONFLICT while an alias change to this database is prepared */
+  async refusePrepared(customer: string, database: string): Promise<void> {
+    for (const entry of await names(this.#layout.of('prepared', customer))) {
+      const link = join(this.#layout.of('cutovers', customer), entry, DATABASE_LINK);
+      const target = await unlessMissing(readlink(link));
+      if (target !== undefined && basename(target) === database)
+        throw new GraphshiftError('CONFLICT', `alias ${customer} is about to move to ${database}`);
+    }
+  }
+
+  /** @throws CONFLICT while a drop of this database is prepared */
+  async #refuseDropped(customer: string, database: string): Promise<void> {
+    const entries = await names(this.#layout.of('drops', customer));
+    if (entries.some((entry) => droppedBy(entry) === database))
+      throw new GraphshiftError('CONFLICT', `database ${database} is about to be dropped`);
   }
 
   async #fire(change: AliasChange, prepared: string): Promise<void> {
@@ -137,8 +155,9 @@ export class Aliases {
   async forget(customer: string, database: string): Promise<void> {
     const directory = this.#layout.of('cutovers', customer);
     const current = await unlessMissing(readlink(this.#layout.alias(customer)));
+    const prepared = new Set(await names(this.#layout.of('prepared', customer)));
     for (const entry of await names(directory)) {
-      if (current !== undefined && basename(current) === entry) continue;
+      if ((current !== undefined && basename(current) === entry) || prepared.has(entry)) continue;
       const target = await readlink(join(directory, entry, DATABASE_LINK)).catch(() => undefined);
       if (target !== undefined && basename(target) === database)
         await rm(join(directory, entry), { recursive: true, force: true });

@@ -11,7 +11,7 @@ import type { PreparedChange } from '../graph-store.ts';
 import type { Aliases } from './aliases.ts';
 import { errorCode, isMissing, syncDirectory, unlessMissing } from './durable-file.ts';
 import { type Fence, fenced, names } from './fence.ts';
-import { epochEntry, type Layout, parseEntry } from './layout.ts';
+import { dropEntry, type Layout, parseEntry } from './layout.ts';
 
 export class Drops {
   readonly #layout: Layout;
@@ -30,7 +30,7 @@ export class Drops {
       throw new GraphshiftError('NOT_FOUND', `customer ${owner} has no database ${JSON.stringify(name)}`);
     await this.#fence.raise(owner, epoch);
     await this.sweep();
-    const entry = epochEntry(epoch);
+    const entry = dropEntry(epoch, name);
     const directory = join(this.#layout.of('drops', owner), entry);
     await mkdir(directory, { recursive: true });
     const cancel = async () => {
@@ -41,6 +41,9 @@ export class Drops {
     };
     try {
       await this.#fence.check(owner, epoch);
+      // An alias change and a drop under one epoch must not pass each other: both write their names first and look
+      // second. Prepared ones before the target: one that fires in between is the target then.
+      await this.#aliases.refusePrepared(owner, name);
       await this.#refuseTarget(owner, name);
     } catch (error) {
       await cancel();

@@ -7,7 +7,7 @@
  *   aliases/<customer>                          link to ../cutovers/<customer>/<epoch>.<nonce>
  *   cutovers/<customer>/<epoch>.<nonce>/        the link `database` and properties.json
  *   prepared/<customer>/<epoch>.<nonce>         alias links to be, moved to aliases/ when fired
- *   drops/<customer>/<epoch>.<nonce>/           prepared drops; a fired one holds the database
+ *   drops/<customer>/<epoch>.<nonce>--<name>/   prepared drops; a fired one holds the database
  *   epochs/<customer>/<epoch>                   one empty file for each epoch that took over
  *   trash/                                      what is being deleted
  */
@@ -52,10 +52,20 @@ export function parseEntry(name: string): ParsedName | undefined {
   return match ? { snapshot, build: { run: Number(match[2]), epoch: Number(match[3]) } } : { snapshot };
 }
 
-/** The epoch in a name `<epoch>.<nonce>`, or undefined. */
+/** The epoch in a name `<epoch>.<nonce>` or `<epoch>.<nonce>--<database>`, or undefined. */
 export function epochOf(entry: string): number | undefined {
-  const match = /^(\d{1,15})\.[0-9a-f]+$/.exec(entry);
+  const match = /^(\d{1,15})\.[0-9a-f]+(--.+)?$/.exec(entry);
   return match ? Number(match[1]) : undefined;
+}
+
+/** The name of a prepared drop, which says what it drops. */
+export function dropEntry(epoch: number, database: string): string {
+  return `${epochEntry(epoch)}--${database}`;
+}
+
+/** What a prepared drop drops, or undefined for a name that is none. */
+export function droppedBy(entry: string): string | undefined {
+  return /^\d{1,15}\.[0-9a-f]+--(.+)$/.exec(entry)?.[1];
 }
 
 /** A fresh name `<epoch>.<nonce>`: a holder may prepare any number of changes under its epoch. */
