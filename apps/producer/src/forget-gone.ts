@@ -5,17 +5,37 @@ import { dirname } from 'node:path';
 import { type Backend, FORGETTABLE_STATES } from '@graphshift/core';
 
 const KEPT_MS = 30 * 24 * 3600 * 1000;
-/** A full scan looks at so many at most; the next one goes on. */
-const MOST = 1000;
+const PAGE = 500;
 
 /**
  * Forgets deployments that ended a month ago and whose directory is gone. One that stays on the disk keeps its record,
- * which keeps it from being taken up again. @returns how many were forgotten
+ * which keeps it from being taken up again.
+ * @param signal ends it between two pages
+ * @returns how many were forgotten
  */
-export async function forgetGone({ clock, deployments }: Backend): Promise<number> {
+export async function forgetGone(backend: Backend, signal?: AbortSignal): Promise<number> {
+  const { clock, deployments } = backend;
   const before = clock.now() - KEPT_MS;
-  const ids = await deployments.endedBefore(FORGETTABLE_STATES, before, MOST);
   const rootsSeen = new Map<string, boolean>();
+  let forgotten = 0;
+  for (const state of FORGETTABLE_STATES) {
+    for (let kept = 0; !signal?.aborted; ) {
+      const ids = await deployments.arrivedBefore(state, before, kept, PAGE);
+      if (ids.length === 0) break;
+      const gone = await forgetPage(backend, ids, before, rootsSeen);
+      forgotten += gone;
+      kept += ids.length - gone;
+    }
+  }
+  return forgotten;
+}
+
+async function forgetPage(
+  { deployments }: Backend,
+  ids: readonly string[],
+  before: number,
+  rootsSeen: Map<string, boolean>,
+): Promise<number> {
   let forgotten = 0;
   for (const { id, path } of await deployments.getMany(ids)) {
     const root = dirname(dirname(path));

@@ -125,7 +125,7 @@ export class Producer implements Service {
   }
 
   async #forget(): Promise<void> {
-    const forgotten = await forgetGone(this.#backend);
+    const forgotten = await forgetGone(this.#backend, this.#stopping.signal);
     if (forgotten > 0)
       this.#backend.log.info(
         `forgot ${forgotten} deployments that ended long ago and whose snapshots are gone`,

@@ -16,6 +16,7 @@ import {
 } from '@graphshift/core';
 import type { DeployContext } from './deploy/deployment.ts';
 import { deploy } from './deploy/pipeline.ts';
+import { Bake } from './upkeep/bake.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
 
 export interface WorkerOptions {
@@ -84,5 +85,5 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     roots: backend.roots,
     ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
   });
-  return new ServiceStack([desk, upkeep, consumer]);
+  return new ServiceStack([desk, upkeep, new Bake(backend, options.upkeepMs), consumer]);
 }

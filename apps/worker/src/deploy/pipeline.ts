@@ -1,6 +1,7 @@
 /** One pickup of a deployment: claim it, run the steps that its state has before it, and say what came of it. */
 
 import {
+  type GraphStore,
   GraphshiftError,
   IDLE_STATES,
   type Outcome,
@@ -26,7 +27,7 @@ interface Step {
 /** In order; a deployment that a crash left behind goes on at the first step that its state has before it. */
 export const STEPS: readonly Step[] = [
   { run: gate, before: IDLE_STATES },
-  { run: load, before: ['gated', 'loading'] },
+  { run: load, before: ['gated'] },
   { run: verify, before: ['verifying'] },
   { run: switchAlias, before: ['verifying', 'switching'] },
   { run: retire, before: ['live'] },
@@ -49,6 +50,7 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   const unwatch = held.watch();
   try {
     refusePoison(held);
+    await startAgain(held);
     await catchUp(held);
     for (const step of STEPS) {
       if (!step.before.includes(held.record.state)) continue;
@@ -66,14 +68,38 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
 /** A store that hangs must not keep a deployment in hand before it has even been claimed. */
 const ANSWER_MS = 10_000;
 
+/** Questions that a store has not answered yet: a hanging file system keeps a thread for each. */
+const unanswered = new WeakMap<GraphStore, number>();
+
 async function readEpochFloor(context: DeployContext, customer: string): Promise<number | Error> {
+  if ((unanswered.get(context.backend.store) ?? 0) > 0)
+    return new Error('it has not answered an earlier question');
   try {
     const { clock, store } = context.backend;
     const late = () => new GraphshiftError('STORE_UNREACHABLE', 'no answer within 10 s');
-    return await withDeadline(clock, ANSWER_MS, store.epochFloor(customer), late);
+    const count = (by: number) => unanswered.set(store, (unanswered.get(store) ?? 0) + by);
+    const answer = store.epochFloor(customer);
+    return await withDeadline(clock, ANSWER_MS, answer, () => {
+      count(1);
+      answer.catch(() => {}).finally(() => count(-1));
+      return late();
+    });
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/**
+ * What a lost worker left before or in its load begins again at the gate: the store's state may be what it was lost by,
+ * and a newer snapshot or a pin may have come meanwhile.
+ */
+async function startAgain(held: HeldDeployment): Promise<void> {
+  const { state } = held.record;
+  if (state !== 'gated' && state !== 'loading') return;
+  await held.advance('queued', { reason: 'its worker was lost; it begins again at the gate' });
+  const { backend, holder } = held.context;
+  // Leaving a busy state took the name away; without it the loss of this worker too would not be counted.
+  await backend.deployments.note(held.record, { holder });
 }
 
 /** @throws POISON when this deployment has cost too many workers already */

@@ -23,6 +23,7 @@ export async function settleError(held: HeldDeployment, thrown: unknown): Promis
     if (failure instanceof GraphshiftError && failure.code === 'FENCED') return fenced(held, failure);
     // Not even the record could be written: the job comes back and reads what stands there.
     held.log.error({ err: failure }, `${held.record.id}: ${messageOf(failure)}`);
+    await held.context.backend.deployments.note(held.record, { holder: '' }).catch(() => false);
     return { kind: 'hold', delayMs: 5000, reason: messageOf(failure) };
   }
 }
@@ -69,8 +70,10 @@ async function endedElsewhere(held: HeldDeployment, error: GraphshiftError): Pro
   return { kind: 'done', record, note };
 }
 
-function fenced(held: HeldDeployment, error: GraphshiftError): Outcome {
+/** Lets go. A living holder that lost its lock is no lost worker: its name goes, so that no crash is counted. */
+async function fenced(held: HeldDeployment, error: GraphshiftError): Promise<Outcome> {
   held.log.warn({ epoch: held.record.epoch }, `${held.record.id}: let go: ${error.message}`);
+  await held.context.backend.deployments.note(held.record, { holder: '' }).catch(() => false);
   return { kind: 'done', note: error.message };
 }
 
@@ -97,7 +100,7 @@ async function wait(held: HeldDeployment, reason: string, delayMs: number): Prom
 
 /** Hands the deployment on: no attempt is used, and the next holder starts at once. */
 async function giveBack(held: HeldDeployment): Promise<Outcome> {
-  const to: State = held.record.state === 'switching' ? 'retrying' : 'queued';
+  const to: State = held.record.state === 'switching' ? 'waiting' : 'queued';
   if (isActiveState(held.record.state)) {
     await dropBuild(held);
     await held.advance(to, {

@@ -11,13 +11,46 @@ import {
   messageOf,
   readSmokeQueries,
   runSmokeQueries,
+  type Service,
 } from '@graphshift/core';
 
+/** Asks at its own pace, since a slow answer must not keep the upkeep from anything else. */
+export class Bake implements Service {
+  readonly #backend: Backend;
+  readonly #intervalMs: number;
+  readonly #stopping = new AbortController();
+  #cancel: (() => void) | undefined;
+  #pass: Promise<void> = Promise.resolve();
+
+  constructor(backend: Backend, intervalMs = 10_000) {
+    this.#backend = backend;
+    this.#intervalMs = intervalMs;
+  }
+
+  async start(): Promise<void> {
+    const { clock, log, readings, settings } = this.#backend;
+    if (this.#cancel || settings.orchestrator.bake_seconds === 0) return;
+    this.#cancel = clock.every(this.#intervalMs, () => {
+      this.#pass = readings
+        .listing()
+        .then(({ aliases }) => bake(this.#backend, aliases, this.#stopping.signal))
+        .catch((error: unknown) => log.warn({ err: error }, `bake: ${messageOf(error)}`));
+      return this.#pass;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#stopping.abort();
+    await this.#pass;
+  }
+}
+
 /** Asks the smoke queries of every alias that is still baking. What a store cannot answer now is asked again. */
-export async function bake(backend: Backend, aliases: readonly AliasInfo[]): Promise<void> {
+async function bake(backend: Backend, aliases: readonly AliasInfo[], signal: AbortSignal): Promise<void> {
   const bakeMs = backend.settings.orchestrator.bake_seconds * 1000;
-  if (bakeMs === 0) return;
   for (const alias of aliases) {
+    if (signal.aborted) return;
     const ageMs = backend.clock.now() - Date.parse(alias.properties.since);
     // A pin lets nothing pass, not even a way back.
     if (ageMs < bakeMs && !alias.properties.pin && !isRolledBackTo(alias)) await bakeOne(backend, alias);

@@ -12,7 +12,6 @@ import {
   type Service,
   type StoreListing,
 } from '@graphshift/core';
-import { bake } from './bake.ts';
 
 export interface UpkeepOptions {
   readonly backend: Backend;
@@ -58,7 +57,6 @@ export class Upkeep implements Service {
     const { retention } = this.#options;
     const listing = await this.#options.backend.store.list();
     await this.#attempt('records of live deployments', () => this.#align(listing));
-    await this.#attempt('bake', () => bake(this.#options.backend, listing.aliases));
     for (const customer of retention.crowded(listing))
       await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
     await this.#attempt('records of dropped databases', () => retention.markGone(listing));
@@ -77,14 +75,16 @@ export class Upkeep implements Service {
     const { deployments, wakeUps } = this.#options.backend;
     const waiting = await deployments.inState('discovered');
     const customers = new Set(waiting.map(customerOf));
-    for (const customer of customers) await deployments.chooseHead(customer);
-    for (const record of await deployments.getMany(await deployments.heads())) await wakeUps.ensure(record);
+    for (const customer of customers)
+      await this.#attempt(`head of ${customer}`, async () => void (await deployments.chooseHead(customer)));
+    for (const record of await deployments.getMany(await deployments.heads()))
+      await this.#attempt(`job of ${record.id}`, () => wakeUps.ensure(record));
   }
 
   async #sweepLetters(): Promise<void> {
     const { deployments, letters } = this.#options.backend;
     for (const record of await deployments.getMany(await deployments.inState('dead')))
-      await letters.ensure(record);
+      await this.#attempt(`letter of ${record.id}`, () => letters.ensure(record));
   }
 
   /** Records follow the aliases, where a crash came between an alias and its records, or Redis lost the last of them. */

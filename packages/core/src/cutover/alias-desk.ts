@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
-import { neverLive } from '../retention/retention.ts';
+import { withoutGivenUp } from '../retention/retention.ts';
 import { deploymentId } from '../snapshot/names.ts';
 import { alignRecords } from './align-records.ts';
 import { type Candidate, matches } from './decide.ts';
@@ -60,7 +60,11 @@ export class AliasDesk {
     if (request.from !== undefined && request.from !== alias.database)
       throw new GraphshiftError('CONFLICT', `${customer} is ${alias.database} by now, not ${request.from}`);
     const { databases } = await store.list({ customer });
-    const target = chooseTarget(alias, await this.#servedBefore(databases), request.to);
+    const target = chooseTarget(
+      alias,
+      await withoutGivenUp(this.#options.deployments, databases),
+      request.to,
+    );
     const { snapshot, contentHash, holds = [] } = alias.properties;
     const since = this.#now();
     const certificate = await store.certificate(target.name);
@@ -121,14 +125,6 @@ export class AliasDesk {
     const alias = await changes.takeOver(customer, epoch);
     if (!alias) throw noAlias(customer);
     return [epoch, alias];
-  }
-
-  /** Without what was loaded and given up before the alias ever came to it. */
-  async #servedBefore(databases: readonly DatabaseInfo[]): Promise<DatabaseInfo[]> {
-    const ids = databases.flatMap(({ snapshot }) => (snapshot ? [deploymentId(snapshot)] : []));
-    const records = await this.#options.deployments.getMany(ids);
-    const given = new Set<string>(records.filter(neverLive).map(({ id }) => id));
-    return databases.filter(({ snapshot }) => !snapshot || !given.has(deploymentId(snapshot)));
   }
 
   async #act(alias: AliasInfo, by: string, action: string, properties: AliasProperties): Promise<AliasInfo> {

@@ -4,6 +4,7 @@ import type { DeploymentRecord } from '../deployment/record.ts';
 import type { State } from '../deployment/states.ts';
 import type { AliasInfo, GraphStore, LoadCertificate } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
+import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
@@ -118,7 +119,8 @@ export class Cutover {
     const { store, changes } = this.#options;
     const { databases } = await store.list({ customer: held.customer });
     const own = databases.find((candidate) => candidate.name === database);
-    if (own) await changes.drop(held.customer, own, held.epoch);
+    if (own && !(await changes.drop(held.customer, own, held.epoch)))
+      throw new GraphshiftError('FENCED', `${held.id}: a newer holder of ${held.customer} is at work`);
     const result = await this.#move(held, ['switching'], 'superseded', { reason }, reason);
     refuseUnlessOk(result, held.id);
     return { kind: 'overtaken', reason, head: result.kind === 'ok' ? result.head : undefined };

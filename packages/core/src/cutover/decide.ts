@@ -52,7 +52,7 @@ export function highestHeld({ properties: { holds = [] } }: AliasInfo): number {
 /** Whether a hold keeps this snapshot from going live, under whatever timestamp its content comes again. */
 export function matches(hold: Hold, candidate: Omit<Candidate, 'database'>): boolean {
   if (hold.timestamp === candidate.timestamp) return true;
-  return candidate.contentHash !== undefined && hold.contentHash === candidate.contentHash;
+  return Boolean(candidate.contentHash) && hold.contentHash === candidate.contentHash;
 }
 
 function heldReason(hold: Hold, candidate: Candidate): string {

@@ -5,7 +5,8 @@ import { STATES } from './states.ts';
 /** One deployment as Redis holds it: the truth that every job only wakes a worker up to read. */
 
 const errorRecord = z.object({
-  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+  /** One of another version reads as INTERNAL; its message is kept. */
+  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]).catch('INTERNAL'),
   class: z.enum(['retryable', 'permanent', 'capacity']),
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),

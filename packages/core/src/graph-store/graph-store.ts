@@ -215,7 +215,8 @@ export interface GraphStore extends Service {
    */
   takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined>;
   /**
-   * Makes the alias point at the database, creating it the first time.
+   * Makes the alias point at the database, creating it the first time. Of such a change and a drop of the same database
+   * under one epoch, at most one can be prepared, and so fired.
    * @throws NOT_FOUND when the customer has no such database, CONFLICT when it is not complete, FENCED
    */
   prepareAlias(change: AliasChange): Promise<PreparedChange>;

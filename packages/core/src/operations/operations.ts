@@ -2,7 +2,7 @@
 
 import { type AliasDesk, type RollbackRequest, rollbackTargets } from '../cutover/alias-desk.ts';
 import { type DeploymentError, type DeploymentRecord, secondsTaken } from '../deployment/record.ts';
-import { CANCELLABLE_STATES, type State } from '../deployment/states.ts';
+import { CANCELLABLE_STATES, REVIVABLE_STATES, type State } from '../deployment/states.ts';
 import type { AliasInfo, DatabaseInfo, GraphStore, Hold } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ERRORS, type ErrorClass, type ErrorCode, GraphshiftError } from '../platform/errors.ts';
@@ -134,7 +134,8 @@ export class Operations {
   async retry(id: string, by: string): Promise<DeploymentView> {
     const { deployments, desk, letters } = this.#options;
     const record = await deployments.get(id);
-    if (record?.state === 'rolled-back' || record?.state === 'skipped') await desk.liftHolds(record, by);
+    const revivable: readonly State[] = REVIVABLE_STATES;
+    if (record && revivable.includes(record.state)) await desk.liftHolds(record, by);
     await letters.redrive(id, by);
     return this.deployment(id);
   }

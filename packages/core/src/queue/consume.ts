@@ -98,7 +98,7 @@ export class DeploymentConsumer implements Service {
       stalledInterval: times.stalledCheckMs,
       // Crashes are counted in the record: BullMQ's own counter outlives a retry and ignores attempts.
       maxStalledCount: 1_000_000,
-      settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#delays.get(job?.id ?? '') ?? 0 },
+      settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#takeDelay(job?.id ?? '') },
     });
     this.#worker.on('error', complainOnce(log, 'deploy'));
     this.#worker.on('lockRenewalFailed', (ids: string[]) => {
@@ -147,6 +147,12 @@ export class DeploymentConsumer implements Service {
     // Said here too: what still has to stop may not answer either, and nobody would hear the error.
     log.error(message);
     throw new GraphshiftError('ABORTED', message);
+  }
+
+  #takeDelay(id: string): number {
+    const delayMs = this.#delays.get(id) ?? 0;
+    this.#delays.delete(id);
+    return delayMs;
   }
 
   #giveBack(deployment: string): void {

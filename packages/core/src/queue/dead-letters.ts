@@ -51,8 +51,11 @@ export class DeadLetters implements Service {
     if (record.state !== 'dead') return;
     const id = jobId(record.id, record.run);
     const existing = await this.queue.getJob(id);
-    // A letter whose redrive ended without effect has completed; the record is dead still, so it stands again.
-    if (existing && (await existing.isCompleted())) await existing.remove();
+    if (existing) {
+      if (!(await existing.isCompleted())) return;
+      // A letter whose redrive ended without effect has completed; the record is dead still, so it stands again.
+      await existing.remove();
+    }
     const code = record.error?.code ?? 'INTERNAL';
     const payload = deadLetterPayload.parse({
       v: PAYLOAD_VERSION,
@@ -74,6 +77,9 @@ export class DeadLetters implements Service {
       attempts: 1,
       removeOnComplete: { age: 24 * 3600, count: 1000 },
     });
+    // Started over meanwhile: a letter for it would stand there for ever.
+    const now = await this.#options.deployments.get(record.id);
+    if (now?.state !== 'dead' || now.run !== record.run) await this.queue.remove(id).catch(() => 0);
   }
 
   /**

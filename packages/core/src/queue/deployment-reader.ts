@@ -3,6 +3,7 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { type DeploymentRecord, deploymentRecord } from '../deployment/record.ts';
 import { HEAD_STATES, STATES, type State } from '../deployment/states.ts';
+import { GraphshiftError } from '../platform/errors.ts';
 import type { Keys } from './keys.ts';
 
 export interface ListFilter {
@@ -29,18 +30,22 @@ export class DeploymentReader {
     return Number((await this.redis.hget(this.keys.customer(customer), 'epoch')) ?? 0);
   }
 
+  /** @throws CONFLICT for a record that this version cannot read: it must not pass for one that is not there */
   async get(id: string): Promise<DeploymentRecord | undefined> {
     const fields = await this.redis.hgetall(this.keys.deployment(id));
-    return Object.keys(fields).length === 0 ? undefined : deploymentRecord.parse(fields);
+    return Object.keys(fields).length === 0 ? undefined : readRecord(fields as Record<string, string>);
   }
 
+  /** Records that are there and can be read; the others are left out. */
   async getMany(ids: readonly string[]): Promise<DeploymentRecord[]> {
     const records: DeploymentRecord[] = [];
     for (let start = 0; start < ids.length; start += PAGE) {
       const pipeline = this.redis.pipeline();
       for (const id of ids.slice(start, start + PAGE)) pipeline.hgetall(this.keys.deployment(id));
       for (const fields of await answersOf(pipeline)) {
-        if (Object.keys(fields as object).length > 0) records.push(deploymentRecord.parse(fields));
+        const record = deploymentRecord.safeParse(fields);
+        // One of another version, or none at all: it must not keep the others from being seen.
+        if (record.success) records.push(record.data);
       }
     }
     return records;
@@ -101,12 +106,17 @@ export class DeploymentReader {
     return this.#inStates([state]);
   }
 
-  /** Ids of deployments that came into these states before an instant, the oldest first. */
-  async endedBefore(states: readonly State[], before: number, limit: number): Promise<string[]> {
-    const pipeline = this.redis.pipeline();
-    for (const state of states)
-      pipeline.zrange(this.keys.state(state), '-inf', String(before), 'BYSCORE', 'LIMIT', 0, limit);
-    return (await answersOf(pipeline)).flatMap((ids) => ids as string[]).slice(0, limit);
+  /** Ids of deployments that came into a state before an instant, the oldest first, from an offset on. */
+  async arrivedBefore(state: State, before: number, offset: number, limit: number): Promise<string[]> {
+    return this.redis.zrange(
+      this.keys.state(state),
+      '-inf',
+      String(before),
+      'BYSCORE',
+      'LIMIT',
+      offset,
+      limit,
+    );
   }
 
   /** A customer's records in `live`: one, but for what a crash left. */
@@ -130,6 +140,17 @@ export class DeploymentReader {
     for (const state of states) pipeline.zrange(this.keys.state(state), '0', '-1');
     return (await answersOf(pipeline)).flatMap((ids) => ids as string[]);
   }
+}
+
+function readRecord(fields: Record<string, string>): DeploymentRecord {
+  const record = deploymentRecord.safeParse(fields);
+  if (record.success) return record.data;
+  const [issue] = record.error.issues;
+  throw new GraphshiftError(
+    'CONFLICT',
+    `the record of ${fields.id} cannot be read by this version: ${issue?.path.join('.')}: ${issue?.message}`,
+    { cause: record.error },
+  );
 }
 
 /** The answers of a pipeline, in order. @throws the first error among them, as where Redis went away half-way */

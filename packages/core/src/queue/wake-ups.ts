@@ -52,7 +52,8 @@ export class WakeUps implements Service {
     const existing: Job | undefined = await this.queue.getJob(id);
     // BullMQ ignores an id that still stands in a finished set: a job that ended early must go first.
     const ended = existing !== undefined && ['completed', 'failed'].includes(await existing.getState());
-    if (ended) await existing.remove();
+    // Another sweep may have been quicker: then the job stands anew, locked perhaps, and all is well.
+    if (ended) await existing.remove().catch(() => {});
     const waits = record.state === 'waiting' || record.state === 'retrying';
     const delay = waits ? Math.max(0, (record.dueAt ?? 0) - this.#clock.now()) : 0;
     if (existing && !ended) return;

@@ -7,6 +7,7 @@ import type { AliasInfo, DatabaseInfo, GraphStore, StoreListing } from '../graph
 import type { Clock } from '../platform/clock.ts';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import type { DeploymentReader } from '../queue/deployment-reader.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
 import { databaseName, deploymentId } from '../snapshot/names.ts';
 import { selectRetired } from './select.ts';
@@ -121,7 +122,9 @@ export class Retention {
   async #dueOf(customer: string): Promise<DatabaseInfo[]> {
     const { databases, aliases } = await this.#options.store.list({ customer });
     const [alias] = aliases;
-    return alias ? this.#due(alias, databases) : [];
+    if (!alias) return [];
+    // What was given up takes no place among the newest; the sweep of leftovers sees to it.
+    return this.#due(alias, await withoutGivenUp(this.#options.deployments, databases));
   }
 
   async #due(alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<DatabaseInfo[]> {
@@ -198,7 +201,17 @@ function isAbandoned(
   return newer || neverLive(record);
 }
 
+/** Databases without those that were loaded and given up before the alias ever came to them. */
+export async function withoutGivenUp(
+  deployments: DeploymentReader,
+  databases: readonly DatabaseInfo[],
+): Promise<DatabaseInfo[]> {
+  const ids = databases.flatMap(({ snapshot }) => (snapshot ? [deploymentId(snapshot)] : []));
+  const given = new Set<string>((await deployments.getMany(ids)).filter(neverLive).map(({ id }) => id));
+  return databases.filter(({ snapshot }) => !snapshot || !given.has(deploymentId(snapshot)));
+}
+
 /** A deployment that built its database and was given up before the alias came to it. */
-export function neverLive(record: DeploymentRecord): boolean {
+function neverLive(record: DeploymentRecord): boolean {
   return ABANDONED.has(record.state) && record.state !== 'skipped' && record.database !== undefined;
 }

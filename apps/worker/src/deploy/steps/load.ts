@@ -17,7 +17,7 @@ const REPORT_EVERY_MS = 500;
 export async function load(held: HeldDeployment): Promise<void> {
   const { backend, cutover, retention, checkpoint } = held.context;
   const { record } = held;
-  if (record.state !== 'loading') await held.advance('loading');
+  await held.advance('loading');
   // The store learns of the new epoch before anything of an earlier holder is looked at: that one can build no more.
   await cutover.fenceOut(record);
   await retention.discardLeftovers(record);

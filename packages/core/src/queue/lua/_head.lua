@@ -12,8 +12,13 @@ local function says(order, word)
   return string.find(order, word, 1, true) ~= nil
 end
 
+-- So many at a time, since Redis answers nobody meanwhile: 20,000 took 0.85 s. The sweep goes on with the rest, none of
+-- which can become head.
+local SUPERSEDED_AT_ONCE = 500
+
 local function supersede_older(prefix, backlog, than, now, reason)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', backlog, '-inf', '(' .. string.format('%.0f', than))) do
+  local below = '(' .. string.format('%.0f', than)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', backlog, '-inf', below, 'LIMIT', 0, SUPERSEDED_AT_ONCE)) do
     redis.call('ZREM', backlog, id)
     finish(prefix, id, 'discovered', 'superseded', now, reason)
   end
@@ -52,7 +57,9 @@ local function choose_head(prefix, customer, now, order)
   local live = tonumber(redis.call('HGET', customer_key, 'live') or '0')
   supersede_older(prefix, backlog, live, now, string.format('snapshot %.0f is live', live))
 
-  local first = redis.call(says(order, 'oldest') and 'ZRANGE' or 'ZREVRANGE', backlog, 0, 0, 'WITHSCORES')
+  local from = string.format('%.0f', live)
+  local first = says(order, 'oldest') and redis.call('ZRANGEBYSCORE', backlog, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    or redis.call('ZREVRANGEBYSCORE', backlog, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)
   local head = redis.call('HGET', customer_key, 'head')
   local kept = head and keeps_place(prefix, head, backlog, first[2], live, now, order)
   if not kept and first[1] then

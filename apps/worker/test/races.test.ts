@@ -1,0 +1,195 @@
+/**
+ * Two who act on one customer at the same moment, each laid so that the one comes between two steps of the other. Each of
+ * these once broke an invariant.
+ */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Upkeep } from '../src/upkeep/upkeep.ts';
+import { openSystem, type System } from './system.ts';
+
+let system: System;
+afterEach(() => system.stop());
+
+const [FIRST, SECOND, THIRD, FOURTH] = [1_700_000_000, 1_700_000_100, 1_700_000_200, 1_700_000_300] as const;
+
+/** The store, in whose listing something else happens before the listing arrives. */
+function listingSlowly(meanwhile: () => Promise<unknown>): GraphStore {
+  const { store } = system.backend;
+  let pending: (() => Promise<unknown>) | undefined = meanwhile;
+  return {
+    ...store,
+    list: async (filter) => {
+      const listing = await store.list(filter);
+      const act = pending;
+      pending = undefined;
+      await act?.();
+      return listing;
+    },
+  };
+}
+
+function retentionOver(store: GraphStore, keep = 2): Retention {
+  const { deployments, log, clock } = system.backend;
+  const changes = new FencedChanges({ store, deployments, log });
+  return new Retention({ store, deployments, changes, clock, log, keep, drainMs: 0 });
+}
+
+describe('retention', () => {
+  it('drops nothing that a rollback between its look and its drop made one of the newest', async () => {
+    system = await openSystem({ 'orchestrator.drain_seconds': 3600 });
+    await system.work();
+    for (const [time, nodes] of [
+      [FIRST, 20],
+      [SECOND, 21],
+      [THIRD, 22],
+    ] as const)
+      await system.reaches(await system.drop('acme', time, nodes), 'live');
+    const rollback = () => system.backend.operations.rollback({ customer: 'acme', by: 'test' });
+    // What it finds due by the first look is not due any more by the second, but for what was rolled back.
+    expect(await retentionOver(listingSlowly(rollback)).retire('acme')).toEqual([`acme-${THIRD}`]);
+    expect((await system.backend.store.alias('acme'))?.database).toBe(`acme-${SECOND}`);
+    await system.holdsOnly(['acme', FIRST], ['acme', SECOND]);
+  });
+
+  it('takes no database for gone that is younger than the listing', async () => {
+    system = await openSystem();
+    await system.work();
+    await system.reaches(await system.drop('acme', FIRST, 20), 'live');
+    const listing = await system.backend.store.list();
+    await system.reaches(await system.drop('acme', SECOND, 21), 'live');
+    await system.reaches(await system.drop('acme', THIRD, 22), 'live');
+    await retentionOver(system.backend.store).markGone(listing);
+    expect((await system.backend.deployments.get(`acme@${SECOND}`))?.state).toBe('replaced');
+  });
+
+  it('keeps no place for what was loaded and given up; a rollback does not go to it', async () => {
+    system = await openSystem();
+    await system.work();
+    await system.reaches(await system.drop('acme', FIRST, 20), 'live');
+    await system.reaches(await system.drop('acme', SECOND, 21), 'live');
+    const switching = system.holdAt('switching');
+    const third = await system.drop('acme', THIRD, 22);
+    await switching.reached;
+    await system.backend.operations.pin('acme', 'test');
+    switching.release();
+    await system.reaches(third, 'waiting');
+    const fourth = await system.drop('acme', FOURTH, 23);
+    await system.reaches(fourth, 'waiting');
+    await system.backend.operations.unpin('acme', 'test');
+    await system.reaches(fourth, 'live');
+    await system.reaches(third, 'superseded');
+    await system.holdsOnly(['acme', SECOND], ['acme', FOURTH]);
+    expect((await system.backend.operations.rollback({ customer: 'acme', by: 'test' })).timestamp).toBe(
+      SECOND,
+    );
+    expect((await system.backend.deployments.get(`acme@${SECOND}`))?.state).toBe('live');
+  });
+
+  it('leaves a leftover alone whose deployment was started over since the pass began', async () => {
+    system = await openSystem();
+    const { backend } = system;
+    const id = await system.drop('acme', FIRST, 20);
+    const sealed = system.holdAt('load.sealed');
+    await system.work();
+    await sealed.reached;
+    await backend.operations.cancel(id, 'test');
+    const listing = await backend.store.list();
+    expect(listing.databases).toMatchObject([{ state: 'marked' }]);
+    const retry = () => backend.operations.retry(id, 'test');
+    await retentionOver(listingSlowly(retry)).sweepLeftovers(listing);
+    expect((await backend.store.list()).databases).toHaveLength(1);
+    sealed.release();
+    await system.reaches(id, 'live');
+  });
+});
+
+describe('a holder of an earlier run', () => {
+  it('ends nothing of the run that a person started', async () => {
+    system = await openSystem();
+    await system.work();
+    const path = await system.write('acme', FIRST, 20);
+    await writeFile(join(path, 'verify.cypher'), 'RETURN false');
+    const verifying = system.holdAt('verifying');
+    const id = await system.discover('acme', FIRST);
+    await verifying.reached;
+    await system.backend.operations.cancel(id, 'test');
+    await system.backend.operations.retry(id, 'test');
+    const second = system.holdAt('gated');
+    verifying.release();
+    await second.reached;
+    await writeFile(join(path, 'verify.cypher'), 'RETURN true');
+    second.release();
+    expect(await system.reaches(id, 'live')).toMatchObject({ run: 2, attempts: 0 });
+  });
+});
+
+describe('the target of the alias', () => {
+  it('is live in the records, whatever Redis lost and a person did then', async () => {
+    system = await openSystem();
+    await system.work();
+    const id = await system.reaches(await system.drop('acme', FIRST, 20), 'live');
+    const { redis, keys, deployments } = system.backend;
+    await redis.hset(keys.deployment(id.id), 'state', 'cancelled');
+    await redis.zrem(keys.state('live'), id.id);
+    await redis.zadd(keys.state('cancelled'), 1, id.id);
+    expect(await system.reaches(id.id, 'live')).toMatchObject({ run: 2 });
+    expect((await deployments.list({ customer: 'acme' })).map(({ state }) => state)).toEqual(['live']);
+  });
+});
+
+describe('the sweep', () => {
+  const upkeep = () => {
+    const retention = retentionOver(system.backend.store);
+    return new Upkeep({ backend: system.backend, retention, roots: [] });
+  };
+
+  it('goes on when one record is of another version', async () => {
+    system = await openSystem();
+    const { deployments, redis, keys, wakeUps, operations } = system.backend;
+    for (const customer of ['first', 'second', 'third'])
+      await deployments.discover({ customer, timestamp: FIRST, path: '/x' });
+    const error = JSON.stringify({ code: 'CODE_OF_ANOTHER_VERSION', class: 'retryable', message: 'oh' });
+    await redis.hset(keys.deployment(`first@${FIRST}`), 'error', error);
+    await redis.hset(keys.deployment(`second@${FIRST}`), 'run', 'many');
+    await upkeep().pass();
+    expect(await wakeUps.queue.getJobCounts('waiting')).toEqual({ waiting: 2 });
+    const listed = await operations.deployments();
+    expect(listed.map(({ id }) => id).sort()).toEqual([`first@${FIRST}`, `third@${FIRST}`]);
+    expect(listed.find(({ customer }) => customer === 'first')?.error).toMatchObject({ message: 'oh' });
+    await expect(deployments.get(`second@${FIRST}`)).rejects.toThrow(/cannot be read by this version: run/);
+  });
+
+  it('leaves no letter for what was started over since it looked', async () => {
+    system = await openSystem();
+    const { deployments, letters } = system.backend;
+    const error = new GraphshiftError('FILE_TRUNCATED', 'cut off').toRecord();
+    await deployments.discover({ customer: 'acme', timestamp: FIRST, path: '/x', error });
+    const stale = await deployments.get(`acme@${FIRST}`);
+    await letters.ensure(stale!);
+    await letters.redrive(`acme@${FIRST}`, 'test');
+    await letters.ensure(stale!);
+    expect(await letters.queue.getJobCounts()).toMatchObject({ waiting: 0, failed: 0, delayed: 0 });
+  });
+
+  it('supersedes a long backlog in pieces, while the newest goes live', async () => {
+    system = await openSystem();
+    const { deployments } = system.backend;
+    for (let index = 0; index < 1200; index++)
+      await deployments.discover({ customer: 'acme', timestamp: FIRST + index, path: '/x' });
+    const id = `acme@${FIRST + 1199}`;
+    const claim = await deployments.claim(id, 1, 'me', 0);
+    if (claim.kind !== 'claimed') throw new Error(claim.kind);
+    const { run, epoch } = claim.record;
+    await deployments.transition({ id, from: ['queued'], to: 'switching', run, epoch });
+    await deployments.transition({ id, from: ['switching'], to: 'live', run, epoch });
+    const first = await deployments.counts();
+    expect(first.superseded).toBe(500);
+    await vi.waitFor(async () => {
+      await upkeep().pass();
+      expect(await deployments.counts()).toMatchObject({ superseded: 1199, discovered: 0, queued: 0 });
+    });
+  });
+});
