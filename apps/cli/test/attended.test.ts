@@ -54,7 +54,7 @@ describe('a process of its own', () => {
     const running = kinds.map((kind) => ({ kind, program: start([kind], { HEALTH_PORT: '0' }) }));
     for (const { kind, program } of running) {
       const line = await program.line(/health at http/);
-      await program.line(new RegExp(`"${kind} runs"`));
+      await program.line(new RegExp(`"${kind} runs as `));
       const response = await fetch(/http:[^"]+/.exec(line)?.[0] ?? '');
       expect([response.status, await response.json()]).toMatchObject([200, { status: 'ok', kind }]);
     }
