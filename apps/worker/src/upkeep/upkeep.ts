@@ -86,6 +86,7 @@ export class Upkeep implements Service {
     const { deployments, letters } = this.#options.backend;
     for (const record of await deployments.getMany(await deployments.inState('dead')))
       await letters.ensure(record);
+    await letters.removeAnswered();
   }
 
   /** Records follow the aliases, where a crash came between an alias and its records, or Redis lost the last of them. */
