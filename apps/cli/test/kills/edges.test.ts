@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type DeploymentPlan, EDGES, type Edge, LOAD_POINTS, ONCE_POINTS, type Point } from './plan.ts';
 import type { Reader } from './reader.ts';
 import {
+  BOARD,
   DEFAULT_BEFORE,
   FIRST,
   killPoint,
@@ -38,6 +39,9 @@ const CASES: readonly Case[] = [
       scenario: pointScenario(point),
       points: [point, once ? undefined : point],
     };
+  }),
+  ...(['before', 'after'] as const).map((side): Case => {
+    return { customer: `board-${side}`, scenario: BOARD, points: [`${side} dead>discovered`, undefined] };
   }),
 ];
 

@@ -39,6 +39,7 @@ class Stops {
   readonly #backend: Backend;
   readonly #plan: Plan;
   readonly #say: (line: string) => void;
+  readonly #paused = new Set<string>();
   readonly transition: Backend['deployments']['transition'];
 
   constructor(backend: Backend, plan: Plan, say: (line: string) => void) {
@@ -54,6 +55,11 @@ class Stops {
 
   /** Never comes back from the deployment's point. */
   async arrive(id: string | undefined, point: Point): Promise<void> {
+    if (this.of(id).pause === point && !this.#paused.has(`${id}`)) {
+      this.#paused.add(`${id}`);
+      this.#say(`paused ${id} ${point}`);
+      process.kill(process.pid, 'SIGSTOP');
+    }
     if (this.of(id).point !== point) return;
     this.#say(`reached ${id} ${point}`);
     await forever();

@@ -47,7 +47,7 @@ export type Detours = { readonly [From in State]?: State | 'stay' };
 
 /** What a producer or a person does, once the deployment `when` is in a state. */
 export interface Act {
-  readonly act: 'discover' | 'cancel' | 'retry' | 'discard' | 'rollback';
+  readonly act: 'discover' | 'cancel' | 'retry' | 'discard' | 'rollback' | 'board-retry';
   /** Of the customer's snapshot that it is done to. */
   readonly timestamp: number;
   readonly when?: readonly [timestamp: number, state: State];
@@ -59,6 +59,8 @@ export interface Act {
 
 export interface DeploymentPlan {
   readonly point?: Point;
+  /** The process stops here with SIGSTOP, once, and goes on when it is told to. */
+  readonly pause?: Point;
   readonly detours?: Detours;
   readonly acts?: readonly Act[];
 }
@@ -78,6 +80,6 @@ export interface Plan {
   /** By the deployment's id. */
   readonly deployments: Readonly<Record<string, DeploymentPlan>>;
   readonly sabotage?: Sabotage;
-  /** Whether the process does without a worker, like a producer or a dashboard. */
-  readonly idle?: boolean;
+  /** What the process is. @default 'worker' */
+  readonly runs?: 'worker' | 'producer' | 'dashboard';
 }

@@ -23,7 +23,7 @@ export interface Reader {
   stop(): Promise<{ readonly complaints: readonly string[]; readonly answers: number }>;
 }
 
-const EVERY_MS = 20;
+const EVERY_MS = 100;
 const QUESTION = 'MATCH (p:Person) RETURN count(*) AS people';
 
 export async function startReader(options: ReaderOptions): Promise<Reader> {

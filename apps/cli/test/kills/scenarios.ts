@@ -258,6 +258,13 @@ export function pointScenario(point: Point): Scenario {
   return { end: 'live' };
 }
 
+/** A person retries the letter in Bull Board, and the worker that starts the deployment over is killed. */
+export const BOARD: Scenario = {
+  before: [{ discover: SUBJECT, broken: true }],
+  acts: [{ act: 'board-retry', timestamp: SUBJECT }],
+  end: 'live',
+};
+
 export const DEFAULT_BEFORE: readonly Arrangement[] = [SELF];
 
 /** What the processes to be killed are told of the scenario's deployments, by id. */

@@ -1,6 +1,6 @@
 /**
- * A Graphshift in one process, as `up` is, for tests that kill it: a worker, and what a producer and people do, with the
- * plan as JSON in its first argument. It says `ready`, and `reached <deployment>` for each that stands at its point.
+ * A worker, producer or dashboard for tests that kill it, and what producers and people do elsewhere, with the plan as
+ * JSON in its first argument. It says `ready`, and `reached <deployment>` for each that stands at its point.
  */
 
 import {
@@ -10,7 +10,11 @@ import {
   GraphshiftError,
   openBackend,
   readSettings,
+  recoverRecords,
+  type Service,
 } from '@graphshift/core';
+import { createDashboard } from '@graphshift/dashboard';
+import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
 import { instrument, instrumentRecords } from './instrument.ts';
 import type { Act, Plan } from './plan.ts';
@@ -28,11 +32,8 @@ const log = createLogger({ pretty: false });
 const backend = await openBackend({ settings, log, directory: process.cwd() });
 if (plan.sabotage) sabotage(backend, plan.sabotage);
 instrument(backend, plan, say);
-if (!plan.idle) {
-  const upkeepMs = plan.sabotage === 'no-sweep' ? NEVER_MS : UPKEEP_MS;
-  const worker = await createWorker({ backend, times: TIMES, upkeepMs });
-  await worker.start();
-}
+const service = await makeService(backend);
+await service.start();
 say('ready');
 for (const [id, { acts = [] }] of Object.entries(plan.deployments)) {
   const customer = id.slice(0, id.lastIndexOf('@'));
@@ -41,6 +42,23 @@ for (const [id, { acts = [] }] of Object.entries(plan.deployments)) {
       say(`${act.act} ${customer}: ${String(error)}`),
     );
   }
+}
+
+async function makeService(parts: Backend): Promise<Service> {
+  if (plan.runs === 'producer') {
+    const recover = async () => void (await recoverRecords(parts));
+    return new Producer({ backend: parts, roots: parts.roots, recover });
+  }
+  if (plan.runs === 'dashboard') {
+    const dashboard = createDashboard({ backend: parts });
+    const start = async () => {
+      await dashboard.start();
+      say(`serves ${dashboard.address().origin}`);
+    };
+    return { start, stop: () => dashboard.stop() };
+  }
+  const upkeepMs = plan.sabotage === 'no-sweep' ? NEVER_MS : UPKEEP_MS;
+  return createWorker({ backend: parts, times: TIMES, upkeepMs });
 }
 
 async function perform(parts: Backend, customer: string, act: Act): Promise<void> {
@@ -60,8 +78,22 @@ async function perform(parts: Backend, customer: string, act: Act): Promise<void
   if (act.act === 'cancel') await operations.cancel(id, 'test');
   if (act.act === 'retry') await operations.retry(id, 'test');
   if (act.act === 'discard') await operations.discard(id, 'test');
+  if (act.act === 'board-retry') await retryLetter(parts, `${id}~1`);
   if (act.act === 'rollback') await operations.rollback({ customer, by: 'test' });
   say(`${act.act} ${id}: done`);
+}
+
+/** What Bull Board's Retry button does, once the letter stands there. */
+async function retryLetter({ letters, clock }: Backend, letter: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const stop = clock.every(100, async () => {
+      const job = await letters.queue.getJob(letter);
+      if (!(await job?.isFailed())) return;
+      stop();
+      await job?.retry();
+      resolve();
+    });
+  });
 }
 
 /** As a producer does it, under a policy of this snapshot's own. */
