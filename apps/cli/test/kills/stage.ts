@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import {
   type Backend,
   DeploymentStore,
+  deploymentId,
   examine,
+  findSnapshots,
   GraphshiftError,
+  isEndState,
   parseDatabaseName,
   type State,
 } from '@graphshift/core';
@@ -177,11 +180,23 @@ export class Stage {
     }, PATIENCE);
   }
 
+  /** Snapshots on the disk that have come to no end state, also where Redis knows nothing of them. */
+  async unfinished(): Promise<string[]> {
+    const { roots, clock, deployments } = this.backend;
+    const { snapshots } = await findSnapshots(roots[0] ?? '', { now: clock.now() });
+    const records = await deployments.getMany(snapshots.map(deploymentId));
+    const ended = new Set<string>(records.filter(({ state }) => isEndState(state)).map(({ id }) => id));
+    return snapshots.map(deploymentId).filter((id) => !ended.has(id));
+  }
+
   /** The doctor, with no time granted for what the system mends by itself, once it has had time. */
-  async heals(): Promise<void> {
+  async heals(told = ''): Promise<void> {
     await vi.waitFor(async () => {
       const findings = await examine(this.backend, { settleMs: 500, graceMs: 0 });
-      expect(findings.map(({ rule, what }) => `${rule}: ${what}`)).toEqual([]);
+      expect(
+        findings.map(({ rule, what }) => `${rule}: ${what}`),
+        told,
+      ).toEqual([]);
     }, JUDGED);
   }
 
