@@ -122,21 +122,6 @@ describe('a worker', () => {
   });
 });
 
-describe('what a crash left', () => {
-  it('between a cutover and its records is mended by the upkeep: one deployment is live', async () => {
-    const victim = await startWorker({ point: 'live', act: 'kill' });
-    const older = await deploySnapshot('acme', 1_700_000_000);
-    await victim.ended();
-    await startWorker();
-    const second = await startWorker({ point: 'live', act: 'kill' });
-    const newer = await deploySnapshot('acme', 1_700_000_100);
-    await reaches(newer, 'live');
-    await reaches(older, 'replaced');
-    await second.end('SIGKILL');
-    expect(await backend.deployments.inState('live')).toEqual([newer]);
-  });
-});
-
 describe('the sweep', () => {
   it('gives a head a job whose producer died before it could, or whose job was lost', async () => {
     const path = await simulateSnapshot(installation.data, {
@@ -188,29 +173,8 @@ describe('a snapshot that a worker cannot see', () => {
   });
 });
 
+/** Killed once at each step, it is for apps/cli/test/kills. */
 describe('a worker killed in the middle', () => {
-  it.each([
-    'gated',
-    'loading',
-    'load.nodes',
-    'load.sealed',
-    'verifying',
-    'verify.proven',
-    'switching',
-    'cutover.fired',
-    'live',
-  ])('at %s: the snapshot goes live, once, and nothing is left over', async (point) => {
-    const victim = await startWorker({ point, act: 'kill' });
-    const id = await deploySnapshot('acme', 1_700_000_000);
-    await victim.line(new RegExp(`^reached ${point}$`));
-    await victim.ended();
-    await startWorker();
-    await reaches(id, 'live');
-    expect(await timesInto(id, 'live')).toBe(1);
-    expect(await people('acme')).toBe(200);
-    await expectOnlyDatabases('acme-1700000000');
-  });
-
   it('three times over is a dead letter, and its redrive starts from a clean count', async () => {
     const id = await deploySnapshot('acme', 1_700_000_000);
     for (let crash = 1; crash <= 3; crash++) {

@@ -3,7 +3,7 @@
  * It starts in some ten milliseconds, so every test file has one. It ends with the test worker at the latest.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -20,6 +20,11 @@ export interface TestRedis {
   kill(): Promise<void>;
   /** Starts again on the same port with the same data, ending first what still runs (by `kill`). */
   restart(): Promise<void>;
+  /**
+   * Keeps the append-only files as they are now. The returned function kills the server, puts them back and starts it
+   * again: what was written in between is lost, as the last second may be.
+   */
+  remember(): Promise<() => Promise<void>>;
   /** Removes every key: Redis emptied. */
   flush(): Promise<void>;
   /**
@@ -54,6 +59,16 @@ export async function startRedis(): Promise<TestRedis> {
     restart: async () => {
       await server.kill();
       server = await launchServer(program, { directory, port });
+    },
+    remember: async () => {
+      const [files, kept] = [join(directory, 'appendonlydir'), await mkdtemp(join(directory, 'kept-'))];
+      await cp(files, kept, { recursive: true });
+      return async () => {
+        await server.kill();
+        await rm(files, { recursive: true });
+        await cp(kept, files, { recursive: true });
+        server = await launchServer(program, { directory, port });
+      };
     },
     flush: async () => {
       await askRedis(url, [['FLUSHALL']]);

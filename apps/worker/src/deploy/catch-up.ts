@@ -30,7 +30,9 @@ export async function catchUp(held: HeldDeployment): Promise<void> {
     : await hashToSkip(held, alias?.properties.contentHash);
   const { timestamp } = record;
   const asked = record.run > 1;
-  const decision = decideCutover(alias, { database, timestamp, contentHash, asked });
+  // What was loaded once, and dropped because its content is held, need not be loaded to be known.
+  const known = contentHash ?? record.contentHash;
+  const decision = decideCutover(alias, { database, timestamp, contentHash: known, asked });
   switch (decision.kind) {
     case 'adopt':
       return adopt(held, database);

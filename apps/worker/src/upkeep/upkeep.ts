@@ -85,6 +85,7 @@ export class Upkeep implements Service {
     const { deployments, letters } = this.#options.backend;
     for (const record of await deployments.getMany(await deployments.inState('dead')))
       await this.#attempt(`letter of ${record.id}`, () => letters.ensure(record));
+    await this.#attempt('letters that were answered', () => letters.removeAnswered());
   }
 
   /** Records follow the aliases, where a crash came between an alias and its records, or Redis lost the last of them. */

@@ -10,7 +10,7 @@ import { REVIVABLE_STATES } from '../deployment/states.ts';
 import { ERRORS, GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
-import { DEAD_LETTER_QUEUE, deadLetterPayload, jobId, PAYLOAD_VERSION } from './catalogue.ts';
+import { DEAD_LETTER_QUEUE, deadLetterPayload, jobId, PAYLOAD_VERSION, parseJobId } from './catalogue.ts';
 import { complainOnce } from './connection.ts';
 import type { DeploymentStore } from './deployment-store.ts';
 import type { Keys } from './keys.ts';
@@ -82,6 +82,21 @@ export class DeadLetters implements Service {
     if (now?.state !== 'dead' || now.run !== record.run) await this.queue.remove(id).catch(() => 0);
   }
 
+  /** Takes away the letters of runs that were started over or given up by somebody who died before doing so. */
+  async removeAnswered(): Promise<void> {
+    const standing = await this.queue.getRanges(['failed'], 0, -1);
+    const runs = new Map(standing.map((letter) => [letter, parseJobId(letter)]));
+    const ids = [...new Set([...runs.values()].flatMap((named) => named?.deployment ?? []))];
+    const records = new Map<string, DeploymentRecord>(
+      (await this.#options.deployments.getMany(ids)).map((record) => [record.id, record]),
+    );
+    for (const [letter, named] of runs) {
+      const record = named && records.get(named.deployment);
+      if (!record || (record.state === 'dead' && record.run === named.run)) continue;
+      await this.#remove(letter);
+    }
+  }
+
   /**
    * Starts a deployment over with fresh attempts.
    * @returns the record as it stands then: `queued`, or `superseded` when a newer snapshot is live
@@ -120,8 +135,12 @@ export class DeadLetters implements Service {
       throw new GraphshiftError('CONFLICT', message);
     }
     this.#options.log.info({ deployment: record.id, run: record.run }, `${record.id}: ${detail}`);
-    // A letter that Bull Board is retrying right now is locked; it completes by itself.
-    await this.queue.remove(jobId(record.id, record.run)).catch(() => 0);
+    await this.#remove(jobId(record.id, record.run));
+  }
+
+  async #remove(letter: string): Promise<void> {
+    // One that Bull Board is retrying right now is locked; it completes by itself.
+    await this.queue.remove(letter).catch(() => 0);
   }
 }
 

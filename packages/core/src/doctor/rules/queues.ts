@@ -37,7 +37,9 @@ function strayLetters(picture: Picture): Observation[] {
         severity: 'warning',
         ...(record && { customer: record.customer }),
         what: `letter ${letter} stands in the queue dead-letter, and ${is}`,
-        action: 'Retry it in Bull Board: that has no effect and takes the letter away.',
+        action: record
+          ? 'Nothing while a worker runs: its sweep takes the letter away.'
+          : 'Retry it in Bull Board: that has no effect and takes the letter away.',
       },
     ];
   });

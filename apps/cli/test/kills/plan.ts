@@ -1,0 +1,85 @@
+/** What a process of the kill tests is told: where it stands still until it is killed, and how it gets there. */
+
+import { STATES, type State, TRANSITIONS } from '@graphshift/core';
+
+export type Edge = `${State}>${State}`;
+
+/** Every way from a state to another, from the table that the code goes by. */
+export const EDGES: readonly Edge[] = STATES.flatMap((from) =>
+  TRANSITIONS[from].map((to): Edge => `${from}>${to}`),
+);
+
+/**
+ * Places between two steps of a deployment that are no transition: `in` is while the loading process works, the others
+ * come right after what they name.
+ */
+export const LOAD_POINTS = [
+  'opened',
+  'checked',
+  'in nodes',
+  'nodes',
+  'in relationships',
+  'relationships',
+  'in seal',
+  'sealed',
+  'proven',
+  'unmarked',
+  'prepared',
+] as const;
+/** Those that a deployment passes once, whoever goes on with it. */
+export const ONCE_POINTS = [
+  'fired',
+  'drop prepared',
+  'dropped',
+  'before enqueue',
+  'enqueued',
+  'before letter',
+  'letter',
+] as const;
+
+export type Point =
+  | (typeof LOAD_POINTS)[number]
+  | (typeof ONCE_POINTS)[number]
+  | `${'before' | 'after'} ${Edge | 'discover'}`;
+
+/** From a state, where the deployment goes instead of the next step; `stay` is nowhere. */
+export type Detours = { readonly [From in State]?: State | 'stay' };
+
+/** What a producer or a person does, once the deployment `when` is in a state. */
+export interface Act {
+  readonly act: 'discover' | 'cancel' | 'retry' | 'discard' | 'rollback' | 'board-retry';
+  /** Of the customer's snapshot that it is done to. */
+  readonly timestamp: number;
+  readonly when?: readonly [timestamp: number, state: State];
+  /** The order under which a snapshot is recorded. @default 'newest-first' */
+  readonly order?: 'latest-only';
+  /** Recorded dead on arrival. */
+  readonly broken?: boolean;
+}
+
+export interface DeploymentPlan {
+  readonly point?: Point;
+  /** The process stops here with SIGSTOP, once, and goes on when it is told to. */
+  readonly pause?: Point;
+  readonly detours?: Detours;
+  readonly acts?: readonly Act[];
+}
+
+/** Something taken out of the system, to show that the tests see its absence. */
+export type Sabotage =
+  /** The alias is moved by dropping it and making it anew. */
+  | 'alias-dropped'
+  /** Nothing is swept. */
+  | 'no-sweep'
+  /** Builds have no load mark. */
+  | 'no-mark'
+  /** A deployment's letters have one id for all runs. */
+  | 'fixed-letter';
+
+export interface Plan {
+  /** By the deployment's id. */
+  readonly deployments: Readonly<Record<string, DeploymentPlan>>;
+  readonly sabotage?: Sabotage;
+  /** What the process is. @default 'worker' */
+  readonly runs?: 'worker' | 'producer' | 'dashboard';
+}

@@ -1,0 +1,248 @@
+/** An installation whose processes are killed: its snapshots, its processes, and what is expected of it afterwards. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Backend,
+  DeploymentStore,
+  deploymentId,
+  examine,
+  findSnapshots,
+  GraphshiftError,
+  isEndState,
+  parseDatabaseName,
+  type State,
+} from '@graphshift/core';
+import {
+  type Installation,
+  makeInstallation,
+  type Program,
+  simulateSnapshot,
+  startProgram,
+} from '@graphshift/testkit';
+import { expect, vi } from 'vitest';
+import type { DeploymentPlan, Plan } from './plan.ts';
+import { type Reader, startReader } from './reader.ts';
+import type { Arrangement } from './scenarios.ts';
+
+const VICTIM = new URL('./victim-program.ts', import.meta.url);
+const MAIN = new URL('../../src/main.ts', import.meta.url);
+/** Everything comes to rest within this time, also where the machine has other things to do. */
+export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
+
+/** The doctor counts what every alias leads to, which is not cheap. */
+const JUDGED = { timeout: 90_000, interval: 1500 } as const;
+
+const FLAGS = { 'orchestrator.max_databases': 500, 'orchestrator.max_crashes': 20 };
+
+export class Stage {
+  readonly installation: Installation;
+  readonly backend: Backend;
+  readonly #programs: Program[] = [];
+  /** People in a snapshot's content, by its timestamp, and whose content another has instead. */
+  readonly #people = new Map<number, number>();
+  readonly #contents = new Map<string, number>();
+
+  private constructor(installation: Installation, backend: Backend) {
+    this.installation = installation;
+    this.backend = backend;
+  }
+
+  static async open(flags: Readonly<Record<string, unknown>> = {}): Promise<Stage> {
+    const installation = await makeInstallation();
+    return new Stage(installation, await installation.open({ ...FLAGS, ...flags }));
+  }
+
+  async close(): Promise<void> {
+    for (const program of this.#programs) {
+      program.process.kill('SIGCONT');
+      await program.end('SIGKILL');
+    }
+    await this.installation.remove();
+  }
+
+  /** Writes a snapshot; all with one timestamp have the same rows, another number than those of other timestamps. */
+  async write(customer: string, timestamp: number, contentOf = timestamp): Promise<void> {
+    const templates = join(this.installation.directory, 'templates');
+    let people = this.#people.get(contentOf);
+    if (people === undefined) {
+      people = 20 + this.#people.size;
+      this.#people.set(contentOf, people);
+      await simulateSnapshot(templates, { customer: 'template', timestamp: contentOf, nodes: people });
+    }
+    this.#contents.set(`${customer}-${timestamp}`, contentOf);
+    const [from, to] = [join(templates, 'template', `${contentOf}`), join(this.installation.data, customer)];
+    await cp(from, join(to, `${timestamp}`), { recursive: true });
+  }
+
+  people(database: string): number {
+    return this.#people.get(this.#contents.get(database) ?? 0) ?? -1;
+  }
+
+  /** A process of the kill tests. */
+  async victim(plan: Plan, workers = 64): Promise<Program> {
+    const program = startProgram(VICTIM, [JSON.stringify(plan)], this.#environment(workers));
+    this.#programs.push(program);
+    await program.line(/^ready$/);
+    return program;
+  }
+
+  /** A worker of the same times that nothing happens to. */
+  async healthy(): Promise<Program> {
+    return this.victim({ deployments: {} }, 3);
+  }
+
+  /** The command itself. */
+  command(values: readonly string[], environment: Readonly<Record<string, string>> = {}): Program {
+    const program = startProgram(MAIN, values, { ...this.#environment(3), ...environment });
+    this.#programs.push(program);
+    return program;
+  }
+
+  #environment(workers: number): Record<string, string> {
+    return {
+      ...this.installation.environment,
+      GRAPHSHIFT_ORCHESTRATOR_NUM_WORKERS: String(workers),
+      GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '500',
+      GRAPHSHIFT_ORCHESTRATOR_MAX_CRASHES: '20',
+      GRAPHSHIFT_LOG_FILES: 'false',
+    };
+  }
+
+  /**
+   * Runs processes until every deployment with a point stands at it, then kills them all with -9.
+   * @returns what none of them came to
+   */
+  async killAtPoints(plans: Readonly<Record<string, DeploymentPlan>>, processes: number): Promise<void> {
+    const victims = await Promise.all(
+      Array.from({ length: processes }, () => this.victim({ deployments: plans })),
+    );
+    const expected = Object.entries(plans).flatMap(([id, { point }]) => (point ? [`${id} ${point}`] : []));
+    const missing = () => {
+      const reached = new Set(
+        victims.flatMap(({ lines }) => lines).filter((line) => line.startsWith('reached ')),
+      );
+      return expected.filter((what) => !reached.has(`reached ${what}`));
+    };
+    try {
+      await vi.waitFor(() => expect(missing()).toEqual([]), PATIENCE);
+    } finally {
+      for (const victim of victims) await this.kill(victim);
+    }
+  }
+
+  /** Kills a process and sees that the processes it had started go with it. */
+  async kill(program: Program): Promise<void> {
+    const children = childrenOf(program.process.pid ?? 0);
+    await program.end('SIGKILL');
+    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 20_000);
+  }
+
+  /** What is done by this process itself. */
+  async arrange(customer: string, what: Arrangement): Promise<void> {
+    const { backend } = this;
+    const { redis, keys, clock, operations } = backend;
+    if ('rollback' in what) await operations.rollback({ customer, by: 'test' });
+    else if ('cancel' in what) await operations.cancel(`${customer}@${what.cancel}`, 'test');
+    else if ('lose' in what) {
+      const id = `${customer}@${what.lose}`;
+      await redis
+        .multi()
+        .del(keys.deployment(id))
+        .zrem(keys.state('live'), id)
+        .zrem(keys.history(customer), id)
+        .exec();
+      await backend.wakeUps.queue.remove(`${id}~1`);
+    } else {
+      const timestamp = what.discover;
+      const deployments = what.order
+        ? new DeploymentStore(redis, keys, clock, { order: what.order })
+        : backend.deployments;
+      const error = new GraphshiftError('FILE_TRUNCATED', 'broken, says the test').toRecord();
+      const path = join(this.installation.data, customer, String(timestamp));
+      const { head } = await deployments.discover({
+        customer,
+        timestamp,
+        path,
+        ...(what.broken && { error }),
+      });
+      await backend.wakeUps.ensureHead(deployments, head);
+    }
+  }
+
+  async reach(states: ReadonlyMap<string, State>): Promise<void> {
+    await vi.waitFor(async () => {
+      const records = await this.backend.deployments.getMany([...states.keys()]);
+      const found = new Map(records.map(({ id, state }) => [id, state]));
+      const wrong = [...states].filter(([id, state]) => found.get(id) !== state);
+      expect(wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`)).toEqual([]);
+    }, PATIENCE);
+  }
+
+  /** Snapshots on the disk that have come to no end state, also where Redis knows nothing of them. */
+  async unfinished(): Promise<string[]> {
+    const { roots, clock, deployments } = this.backend;
+    const { snapshots } = await findSnapshots(roots[0] ?? '', { now: clock.now() });
+    const records = await deployments.getMany(snapshots.map(deploymentId));
+    const ended = new Set<string>(records.filter(({ state }) => isEndState(state)).map(({ id }) => id));
+    return snapshots.map(deploymentId).filter((id) => !ended.has(id));
+  }
+
+  /** The doctor, with no time granted for what the system mends by itself, once it has had time. */
+  async heals(told = ''): Promise<void> {
+    await vi.waitFor(async () => {
+      const findings = await examine(this.backend, { settleMs: 500, graceMs: 0 });
+      expect(
+        findings.map(({ rule, what }) => `${rule}: ${what}`),
+        told,
+      ).toEqual([]);
+    }, JUDGED);
+  }
+
+  /** Edges that the audit stream has, as `<deployment> <from>><to>`. */
+  async walked(): Promise<Set<string>> {
+    const audit = await this.backend.deployments.audit({ limit: 100_000 });
+    return new Set(audit.map(({ deployment, from, to }) => `${deployment} ${from}>${to}`));
+  }
+
+  async read(customers: readonly string[], mayGoBack?: (customer: string) => boolean): Promise<Reader> {
+    return startReader({
+      store: this.installation.store,
+      customers,
+      people: (database) => this.people(database),
+      ...(mayGoBack && { mayGoBack }),
+    });
+  }
+}
+
+export function customerOf(database: string): string {
+  return parseDatabaseName(database)?.customer ?? '';
+}
+
+/** Processes whose parent is this one, and theirs. */
+export function childrenOf(parent: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const found = parentOf(Number(name));
+    if (found !== undefined) parents.set(Number(name), found);
+  }
+  const below = (root: number): number[] =>
+    [...parents].filter(([, above]) => above === root).flatMap(([pid]) => [pid, ...below(pid)]);
+  return below(parent);
+}
+
+export function isRunning(pid: number): boolean {
+  return parentOf(pid) !== undefined;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : Number(parent);
+  } catch {
+    return undefined;
+  }
+}
