@@ -23,7 +23,7 @@ export function describeMachine(): Machine {
   const gibibytes = (totalmem() / 2 ** 30).toFixed(0);
   const packages = ['bullmq', '@duckdb/node-api', '@ladybugdb/core'];
   return {
-    machine: `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gibibytes} GiB, ${type()} ${release()}`,
+    machine: `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gibibytes} GiB, ${type()} ${release().split('.', 2).join('.')}`,
     versions: [
       `node ${process.versions.node}`,
       `redis ${findServerProgram()?.version ?? 'none'}`,

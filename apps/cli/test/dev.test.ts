@@ -46,7 +46,7 @@ describe('graphshift dev neo4j says in one line what is wrong', () => {
     await chmod(join(bin, 'java'), 0o755);
     expect(await refusal([], java)).toEqual({
       code: 2,
-      line: expect.stringMatching(/java is Java 11; JDK 17 or 21 is needed$/),
+      line: expect.stringContaining('java is Java 11; JDK 17 or 21 is needed'),
     });
   });
 });
@@ -67,7 +67,7 @@ describe('graphshift dev neo4j', () => {
     const { port } = new URL(url);
     expect(await refusal(['--bolt', port, '--data', join(directory, 'other')])).toEqual({
       code: 2,
-      line: `graphshift: port ${port} of 127.0.0.1 is taken; name another with --bolt`,
+      line: expect.stringContaining(`port ${port} of 127.0.0.1 is taken; name another with --bolt`),
     });
     expect(await refusal(['--bolt', '0', '--data', data])).toEqual({
       code: 2,
@@ -86,9 +86,11 @@ describe('graphshift dev neo4j', () => {
       code: 2,
       line: expect.stringContaining('was not made by this program'),
     });
-    expect(await refusal(['--bolt', '0', '--data', join(directory, 'new'), '--password', 's3cret'])).toEqual({
+    const short = await refusal(['--bolt', '0', '--data', join(directory, 'new'), '--password', 's3cret']);
+    expect(short).toEqual({
       code: 2,
-      line: 'graphshift: the password has 6 characters; it must have at least 8',
+      line: expect.stringContaining('the password has 6 characters; it must have at least 8'),
     });
+    expect(short.line).not.toContain('s3cret');
   });
 });

@@ -60,6 +60,7 @@ function policy(value: string) {
 function addRoute(app: Express, route: Route, backend: Backend): void {
   app[route.method](route.path, async (request: Request, response: Response) => {
     try {
+      refuseBody(request);
       const query = Object.fromEntries(
         Object.entries(request.query).map(([key, value]) => [key, String(value)]),
       );
@@ -75,6 +76,16 @@ function addRoute(app: Express, route: Route, backend: Backend): void {
       sendError(response, error, backend);
     }
   });
+}
+
+/** @throws REQUEST_INVALID: values stand in the query, and one that is passed over would do something else than was meant */
+function refuseBody(request: Request): void {
+  if (Number(request.get('content-length') ?? 0) === 0 && request.get('transfer-encoding') === undefined)
+    return;
+  throw new GraphshiftError(
+    'REQUEST_INVALID',
+    'this takes no body; put the values into the query, as ?reason=…',
+  );
 }
 
 /** Commands wait for a Redis that restarts; people who look at a page should not. */

@@ -17,8 +17,12 @@ export function addAliases(registry: Registry): void {
           { title: 'DATABASE', value: (row) => row.database },
           { title: 'TIMESTAMP', value: (row) => row.timestamp, align: 'right' },
           { title: 'SINCE (UTC)', value: (row) => shortTime(row.since) },
-          { title: 'PINNED', value: (row) => (row.pinned ? 'yes' : 'no') },
           { title: 'ROLLBACK TO', value: (row) => row.rollback },
+          { title: 'HELD', value: (row) => row.holds.map(({ timestamp }) => timestamp).join(' ') || null },
+          {
+            title: 'PINNED',
+            value: (row) => (row.pin ? `since ${shortTime(row.pin.since)}: ${row.pin.reason}` : 'no'),
+          },
         ],
         'no aliases',
       );

@@ -58,9 +58,9 @@ function print(output: Output, alias: AliasView, line: string): void {
   output.write(output.json ? `${toJson(alias, 2)}\n` : `${line}\n`);
 }
 
-function held({ holds }: AliasView): string {
-  const last = holds.at(-1);
-  return `snapshot ${last?.timestamp} is held (to let it pass: graphshift deployments retry ID)`;
+function held({ customer, holds }: AliasView): string {
+  const timestamp = holds.at(-1)?.timestamp;
+  return `snapshot ${timestamp} is held (to let it pass: graphshift deployments retry ${customer}@${timestamp})`;
 }
 
 /** @throws USAGE */

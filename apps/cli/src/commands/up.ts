@@ -106,9 +106,11 @@ async function untilSettled(
       const reasons = new Set(
         left.flatMap(({ state, reason }) => (isEndState(state) || !reason ? [] : [reason])),
       );
-      for (const unready of producer()?.unready(UNREADY_TOLD) ?? []) reasons.add(unready);
+      const unreadyNow = producer()?.unready(UNREADY_TOLD) ?? [];
+      const waiting = unreadyNow.length > 0 ? ' and snapshots that are not ready' : '';
+      for (const unready of unreadyNow) reasons.add(unready);
       session.log.error(
-        `--once ends after ${timeoutMs / 1000} s with ${open} deployments left: ${[...reasons].join('; ')}`,
+        `--once ends after ${timeoutMs / 1000} s with ${open} deployments left${waiting}: ${[...reasons].join('; ')}`,
       );
       await printResult(backend, session.output);
       return EXIT.unhealthy;

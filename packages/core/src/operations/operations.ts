@@ -245,7 +245,8 @@ export class Operations {
 function notCancellable(id: string, state: string): GraphshiftError {
   if (state === 'switching')
     return new GraphshiftError('TOO_LATE', `${id} is switching, past the point of no return`);
-  if (state === 'live') return new GraphshiftError('TOO_LATE', `${id} is live already`);
+  if (state === 'live')
+    return new GraphshiftError('TOO_LATE', `${id} is live; graphshift rollback moves its customer back`);
   return new GraphshiftError(
     'CONFLICT',
     `${id} is ${state}; only ${CANCELLABLE_STATES.join(', ')} can be cancelled`,

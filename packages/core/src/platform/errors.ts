@@ -32,7 +32,7 @@ export const ERRORS = {
   NOT_FOUND: {
     class: 'permanent',
     status: 404,
-    action: 'Check the name; `graphshift deployments ls` lists what there is.',
+    action: 'Check the name; `graphshift deployments ls` and `aliases ls` list what there is.',
   },
   CONFLICT: {
     class: 'permanent',
@@ -193,7 +193,7 @@ export const ERRORS = {
   TOO_LATE: {
     class: 'permanent',
     status: 409,
-    action: 'Use `graphshift rollback CUSTOMER` once it is live.',
+    action: 'Use `graphshift rollback CUSTOMER` when it is live.',
   },
   FENCED: { class: 'retryable', status: 409, action: 'Nothing: a newer holder goes on with the work.' },
   QUERY_REFUSED: {

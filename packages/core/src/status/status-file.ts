@@ -43,6 +43,7 @@ export class StatusFile implements Service {
   #look: Promise<void> = Promise.resolve();
   #holds = false;
   #writtenAt = 0;
+  #writes = 0;
   #last: Status | undefined;
   #problem: string | undefined;
 
@@ -133,7 +134,9 @@ export class StatusFile implements Service {
   async #write(status: Status): Promise<void> {
     const { path, instance } = this.#options;
     const content = { ...status, instance, host: hostname(), pid: process.pid, version: VERSION };
-    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+    // Two looks may overlap when the process stops: each write has a name of its own.
+    this.#writes += 1;
+    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${this.#writes}.tmp`);
     try {
       await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`);
       await rename(temporary, path);

@@ -154,6 +154,8 @@ describe('embedded store', () => {
   it('is unfit where its directory cannot be used, and says so when it is gone', async () => {
     await writeFile(join(directory, 'file'), '');
     await rejects(createEmbeddedStore({ directory: join(directory, 'file') }).start(), 'STORE_UNFIT');
+    // Nothing can be made there, not even by root.
+    await rejects(createEmbeddedStore({ directory: '/proc/nothing/store' }).start(), 'STORE_UNFIT');
     await rm(directory, { recursive: true });
     expect(await store.health()).toMatchObject({ reachable: false, writable: false });
   });

@@ -13,8 +13,8 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { GraphshiftError } from '../../platform/errors.ts';
 import {
   aliasName,
@@ -84,6 +84,21 @@ export function isMarkFile(name: string): boolean {
   return name === OLD_MARK_FILE || /^LOADING\.\d{1,15}\.json$/.test(name);
 }
 
+/** With its parents. Node's own recursive form spins for ever where nothing can be made, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== 'EEXIST') throw again;
+    });
+  }
+}
+
 export class Layout {
   readonly root: string;
 
@@ -96,7 +111,7 @@ export class Layout {
   }
 
   async create(): Promise<void> {
-    for (const area of AREAS) await mkdir(this.area(area), { recursive: true });
+    for (const area of AREAS) await makeDirectory(this.area(area));
   }
 
   /** The directory of a database or a build. @throws NOT_FOUND for a name that is not one of ours */

@@ -59,12 +59,10 @@ for field, value in pairs(cjson.decode(fields)) do
     set[#set + 1] = value
   end
 end
-if ends == '1' then
-  set[#set + 1] = 'endedAt'
-  set[#set + 1] = now
-end
 if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
 if #removed > 0 then redis.call('HDEL', KEYS[1], unpack(removed)) end
+-- The end of the work: what is replaced or retired later has ended before.
+if ends == '1' then redis.call('HSETNX', KEYS[1], 'endedAt', now) end
 if revive == '1' then
   current_run = tostring(redis.call('HINCRBY', KEYS[1], 'run', 1))
   redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows')
