@@ -126,7 +126,7 @@ it('asks producer and worker where they answer', () => {
     expect(services[name].healthcheck.test.join(' ')).toContain(
       `:${services[name].environment.HEALTH_PORT}/healthz`,
     );
-  expect(services.dashboard.healthcheck.test.join(' ')).toContain(`:${defaults.dashboard.port}/healthz`);
+  expect(services.dashboard.healthcheck.test.join(' ')).toContain(`:${defaults.dashboard.port}/readyz`);
 });
 
 it('mounts where the settings look by themselves, snapshots for reading only', () => {
