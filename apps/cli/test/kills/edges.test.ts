@@ -87,6 +87,17 @@ it('has a scenario for every edge of the table, and none for an edge that is no 
   expect(Object.keys(SCENARIOS).filter((edge) => !(EDGES as readonly string[]).includes(edge))).toEqual([]);
 });
 
+it('takes by force only what no code takes yet', () => {
+  expect(EDGES.filter((edge) => SCENARIOS[edge]?.forced)).toEqual([
+    'queued>live',
+    'waiting>live',
+    'retrying>live',
+    'loading>quarantined',
+    'verifying>loading',
+    'verifying>quarantined',
+  ]);
+});
+
 /** Brings the first snapshots live, and the subjects to where the processes to be killed find them. */
 async function prepare(): Promise<void> {
   const prepared = CASES.filter(({ scenario }) => scenario.prepared);

@@ -11,7 +11,6 @@ import {
   findSnapshots,
   GraphshiftError,
   isEndState,
-  parseDatabaseName,
   type State,
 } from '@graphshift/core';
 import {
@@ -110,10 +109,7 @@ export class Stage {
     };
   }
 
-  /**
-   * Runs processes until every deployment with a point stands at it, then kills them all with -9.
-   * @returns what none of them came to
-   */
+  /** Runs processes until every deployment with a point stands at it in one of them, then kills them all with -9. */
   async killAtPoints(plans: Readonly<Record<string, DeploymentPlan>>, processes: number): Promise<void> {
     const victims = await Promise.all(
       Array.from({ length: processes }, () => this.victim({ deployments: plans })),
@@ -216,12 +212,8 @@ export class Stage {
   }
 }
 
-export function customerOf(database: string): string {
-  return parseDatabaseName(database)?.customer ?? '';
-}
-
 /** Processes whose parent is this one, and theirs. */
-export function childrenOf(parent: number): number[] {
+function childrenOf(parent: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -233,7 +225,7 @@ export function childrenOf(parent: number): number[] {
   return below(parent);
 }
 
-export function isRunning(pid: number): boolean {
+function isRunning(pid: number): boolean {
   return parentOf(pid) !== undefined;
 }
 
