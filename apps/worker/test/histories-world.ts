@@ -22,7 +22,8 @@ import type { DeployContext } from '../src/deploy/deployment.ts';
 import { deploy } from '../src/deploy/pipeline.ts';
 import { Upkeep } from '../src/upkeep/upkeep.ts';
 
-const CUSTOMERS = ['acme', 'acme-west'] as const;
+/** Two customers whose names are easily taken for each other's, or for a database's. */
+export type Customers = readonly [string, string];
 export const POINTS = [
   'claimed',
   'gated',
@@ -77,6 +78,7 @@ export class World {
   readonly #running: Promise<unknown>[] = [];
   readonly #guard: Guard;
   readonly #redis: TestRedis;
+  readonly #customers: Customers;
   #fault: { point: string; kind: 'crash' | 'sleep'; met: () => void } | undefined;
 
   constructor(
@@ -85,12 +87,14 @@ export class World {
     contents: World['contents'],
     guard: Guard,
     redis: TestRedis,
+    customers: Customers,
   ) {
     this.backend = backend;
     this.store = store;
     this.contents = contents;
     this.#guard = guard;
     this.#redis = redis;
+    this.#customers = customers;
     const { deployments, clock, log } = backend;
     const checkpoint = (point: string) => this.#reach(point);
     const changes = new FencedChanges({ store, deployments, log, checkpoint });
@@ -117,12 +121,12 @@ export class World {
       case 'flush':
         return this.flush();
       default:
-        return this.person(one.act, CUSTOMERS[one.customer] ?? 'acme', one.pick);
+        return this.person(one.act, this.#customers[one.customer] ?? '', one.pick);
     }
   }
 
   async drop({ customer: index, time, content, broken }: Extract<Step, { act: 'drop' }>): Promise<void> {
-    const customer = CUSTOMERS[index] ?? 'acme';
+    const customer = this.#customers[index] ?? '';
     const timestamp = 1_700_000_000 + time;
     const path = `/data/${customer}/${timestamp}`;
     // A snapshot does not change: the first drop of a time decides.
@@ -188,7 +192,7 @@ export class World {
   /** Everybody awake, everything unpinned and worked off: then every deployment must have ended. */
   async finish(): Promise<void> {
     await this.wake();
-    for (const customer of CUSTOMERS) await this.person('unpin', customer, 0);
+    for (const customer of this.#customers) await this.person('unpin', customer, 0);
     for (let round = 0; round < 60; round++) {
       await this.#upkeep.pass();
       const heads = await this.backend.deployments.heads();
@@ -260,6 +264,7 @@ export class Guard {
 
 export async function makeWorld(
   redis: TestRedis,
+  customers: Customers,
   policy: string,
   sabotage?: Sabotage,
 ): Promise<[World, Guard]> {
@@ -301,5 +306,5 @@ export async function makeWorld(
     };
     backend.deployments.currentEpoch = async () => latest;
   }
-  return [new World(backend, store, contents, guard, redis), guard];
+  return [new World(backend, store, contents, guard, redis, customers), guard];
 }

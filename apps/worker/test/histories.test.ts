@@ -1,5 +1,5 @@
 /**
- * Random histories of two customers whose names are each other's prefix: snapshots, failures, crashes, sleepers that wake
+ * Random histories of two customers whose names are each other's beginning: snapshots, failures, crashes, sleepers that wake
  * up late, rollbacks, pins, cancels, redrives, an emptied Redis. The pipeline, the cutover, retention and recovery are
  * the real ones, over a real Redis; the store is in memory, so that thousands of steps take seconds. What must never
  * happen is judged at the moment when the store changes, and after every step.
@@ -10,6 +10,7 @@ import { startRedis, type TestRedis } from '@graphshift/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Customers,
   type Guard,
   KEEP,
   makeWorld,
@@ -86,6 +87,13 @@ const histories = fc
     { minLength: 4, maxLength: 24 },
   )
   .map((parts) => parts.flat());
+/** The second name begins as the first one does, or as one of its databases, or is as long as a name may be. */
+const names: fc.Arbitrary<Customers> = fc
+  .tuple(
+    fc.stringMatching(/^[a-z][a-z0-9]{2,8}$/).filter((name) => !name.startsWith('system')),
+    fc.constantFrom('-west', '.b', '-1700000001x', 'a', '-x'.padEnd(40, 'y')),
+  )
+  .map(([name, more]): Customers => [name, `${name}${more}`]);
 const policies = fc.constantFrom('newest-first', 'in-order', 'latest-only');
 
 let redis: TestRedis;
@@ -134,8 +142,13 @@ async function expectRest(world: World): Promise<void> {
   }
 }
 
-async function breakNothing(policy: string, steps: readonly Step[], sabotage?: Sabotage): Promise<void> {
-  const [world, guard] = await makeWorld(redis, policy, sabotage);
+async function breakNothing(
+  customers: Customers,
+  policy: string,
+  steps: readonly Step[],
+  sabotage?: Sabotage,
+): Promise<void> {
+  const [world, guard] = await makeWorld(redis, customers, policy, sabotage);
   try {
     const aliases = new Set<string>();
     for (const step of steps) {
@@ -152,13 +165,15 @@ async function breakNothing(policy: string, steps: readonly Step[], sabotage?: S
 
 describe('random histories', () => {
   it('break no invariant, lose no snapshot and come to rest', { timeout: 300_000 }, async () => {
-    const property = fc.asyncProperty(policies, histories, (policy, steps) => breakNothing(policy, steps));
+    const property = fc.asyncProperty(names, policies, histories, (customers, policy, steps) =>
+      breakNothing(customers, policy, steps),
+    );
     await fc.assert(property, { numRuns: 120 });
   });
 
   it('would see it if nobody checked the epoch', { timeout: 300_000 }, async () => {
-    const property = fc.asyncProperty(policies, histories, (policy, steps) =>
-      breakNothing(policy, steps, 'no epochs'),
+    const property = fc.asyncProperty(names, policies, histories, (customers, policy, steps) =>
+      breakNothing(customers, policy, steps, 'no epochs'),
     );
     const { failed } = await fc.check(property, { numRuns: 300, endOnFailure: true });
     expect(failed).toBe(true);
