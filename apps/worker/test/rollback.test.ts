@@ -121,8 +121,13 @@ describe('pin', () => {
     await switching.reached;
     expect(await operations().pin('acme', 'test', 'audit until Friday')).toMatchObject({ pinned: true });
     switching.release();
-    const waiting = await system.reaches(newer, 'waiting');
-    expect(waiting.reason).toMatch(/acme is pinned to snapshot 1700000100 since .*: audit until Friday/);
+    // Given back first, since the pin has taken the customer over; then it sees the pin.
+    const pinned = /acme is pinned to snapshot 1700000100 since .*: audit until Friday/;
+    await vi.waitFor(
+      async () => expect((await system.backend.deployments.get(newer))?.reason).toMatch(pinned),
+      20_000,
+    );
+    expect((await system.reaches(newer, 'waiting')).attempts).toBe(0);
     expect(await system.people('acme')).toBe(21);
     await operations().unpin('acme', 'test');
     expect(await system.reaches(newer, 'live')).toMatchObject({ attempts: 0, crashes: 0 });
