@@ -105,6 +105,8 @@ export class Stage {
       GRAPHSHIFT_ORCHESTRATOR_NUM_WORKERS: String(workers),
       GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '500',
       GRAPHSHIFT_ORCHESTRATOR_MAX_CRASHES: '20',
+      // What a Redis that was thrown back forgot to be waiting is found by a full scan, ten minutes later unless told so.
+      GRAPHSHIFT_ORCHESTRATOR_FULL_SCAN_INTERVAL: '2',
       GRAPHSHIFT_LOG_FILES: 'false',
     };
   }
