@@ -34,8 +34,8 @@ export class Producer implements Service {
   readonly #scanner: Scanner;
   #loop: Promise<void> | undefined;
   #scans = 0;
-  /** Which filling of Redis the records that were looked up belong to. */
-  #incarnation: string | undefined;
+  /** Which filling and which run of Redis the records that were looked up belong to. */
+  #filling: string | undefined;
   #fullScanAt = 0;
   #scanAt = 0;
 
@@ -142,14 +142,21 @@ export class Producer implements Service {
 
   /** Whether Redis is another filling than the one known so far; what it lost has been made again then. */
   async #recognise(): Promise<boolean> {
-    const { deployments, log } = this.#backend;
-    const incarnation = await deployments.incarnation();
-    if (incarnation === this.#incarnation) return false;
-    if (this.#incarnation !== undefined)
-      log.warn('Redis was emptied: records are made again, and every snapshot is looked up');
+    const filling = await this.#fillingNow();
+    if (filling === this.#filling) return false;
+    if (this.#filling !== undefined)
+      this.#backend.log.warn(
+        'Redis was emptied or started again: lost records are made again, and every snapshot is looked up',
+      );
     await this.#options.recover?.();
-    this.#incarnation = incarnation;
+    this.#filling = filling;
     return true;
+  }
+
+  /** One that was started again may have lost its last second, and with it a record. */
+  async #fillingNow(): Promise<string> {
+    const { deployments } = this.#backend;
+    return `${await deployments.incarnation()} ${await deployments.serverRun()}`;
   }
 
   async #look(): Promise<void> {
@@ -165,7 +172,7 @@ export class Producer implements Service {
   async #recordAll(list: WatchList, ready: readonly Settled[]): Promise<void> {
     if (ready.length === 0) return;
     // What Redis lost must come back before anything is added: the next scan sees to it.
-    if ((await this.#backend.deployments.incarnation()) !== this.#incarnation) return;
+    if ((await this.#fillingNow()) !== this.#filling) return;
     for (const settled of ready) {
       if (this.#stopping.signal.aborted) return;
       await this.#record(settled);

@@ -129,6 +129,11 @@ export class DeploymentReader {
     return this.redis.zrange(this.keys.customers, '0', '-1');
   }
 
+  /** Names this run of the Redis server: another one may have lost its last second. Empty where the server hides it. */
+  async serverRun(): Promise<string> {
+    return /^run_id:(\w+)/m.exec(await this.redis.info('server'))?.[1] ?? '';
+  }
+
   /** Redis's clock in milliseconds, the one that reservations are compared by. */
   async serverTime(): Promise<number> {
     const [seconds, microseconds] = (await this.redis.time()) as [number | string, number | string];
