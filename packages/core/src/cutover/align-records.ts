@@ -37,7 +37,8 @@ export async function alignRecords(
     // Redis lost the cutover, and somebody ended what had been live for a moment already: the record is made anew.
     const { path } = target;
     const fields = { database, contentHash: properties.contentHash };
-    const lost = { customer, timestamp: properties.snapshot, path, state: 'live' as const, fields };
+    const { epoch } = properties;
+    const lost = { customer, timestamp: properties.snapshot, path, epoch, state: 'live' as const, fields };
     const detail = `the alias targets ${database}, whatever ended it as ${target.state}`;
     return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head ?? head;
   }

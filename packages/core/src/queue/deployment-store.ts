@@ -43,6 +43,8 @@ export interface LostRecord extends SnapshotName {
   readonly fields: RecordFields;
   /** For the audit stream. */
   readonly detail: string;
+  /** The epoch of the customer's alias: Redis comes to it at least, whether the record was lost or not. */
+  readonly epoch: number;
   /** States in which a record that is there gives way, with a new run. @default none */
   readonly instead?: readonly State[];
 }
@@ -174,6 +176,7 @@ export class DeploymentStore extends DeploymentReader {
         detail,
         this.#order,
         JSON.stringify(lost.instead ?? []),
+        lost.epoch,
       ],
     )) as [number, string];
     return { created: created === 1, head: head || undefined };

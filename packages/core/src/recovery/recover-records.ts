@@ -58,7 +58,13 @@ async function lostRecords(
 ): Promise<LostRecord[]> {
   const { customer, properties } = alias;
   const certificate = await store.certificate(alias.database);
-  const place = (timestamp: number) => ({ customer, timestamp, path: pathOf(roots, customer, timestamp) });
+  const { epoch } = properties;
+  const place = (timestamp: number) => ({
+    customer,
+    timestamp,
+    path: pathOf(roots, customer, timestamp),
+    epoch,
+  });
   const rows = (counts: readonly { counted: number }[]) => counts.reduce((sum, one) => sum + one.counted, 0);
   const live: LostRecord = {
     ...place(properties.snapshot),

@@ -7,11 +7,13 @@
   ARGV[1] prefix   ARGV[2] id   ARGV[3] customer   ARGV[4] timestamp (s)   ARGV[5] path   ARGV[6] now (ms)
   ARGV[7] state   ARGV[8] fields to set as a JSON object of strings   ARGV[9] detail for the audit
   ARGV[10] order (see _head.lua)   ARGV[11] states in which a record gives way, as JSON array
+  ARGV[12] epoch that the store has seen, below which Redis must not stay
   Output: { 1 if the record was made, else 0; the customer's head or '' }
 ]]
 --- @include "_head"
 
-local prefix, id, customer, timestamp, path, now, state, fields, detail, order, instead = unpack(ARGV)
+local prefix, id, customer, timestamp, path, now, state, fields, detail, order, instead, epoch = unpack(ARGV)
+if tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0') < tonumber(epoch) then redis.call('HSET', KEYS[2], 'epoch', epoch) end
 local there, run = unpack(redis.call('HMGET', KEYS[1], 'state', 'run'))
 if there then
   local yields = false
