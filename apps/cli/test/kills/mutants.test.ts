@@ -76,8 +76,13 @@ it('without load marks what nobody has proven passes for complete, which the sto
   expect([state('marked'), state('unmarked')]).toEqual(['marked', 'complete']);
   const healthy = await stage.healthy();
   await isLive(`marked@${SUBJECT}`);
-  // The next holder must not build over what looks complete: it gives up, and the snapshot never goes live.
-  await stage.reach(new Map([[`unmarked@${SUBJECT}`, 'dead']]));
+  // The next holder takes what looks complete for proven: it goes live, and nobody ever counted it.
+  await isLive(`unmarked@${SUBJECT}`);
+  const proven = async (customer: string) => {
+    const audit = await stage.backend.deployments.audit({ deployment: `${customer}@${SUBJECT}` });
+    return audit.some(({ from, to }) => from === 'verifying' && to === 'switching');
+  };
+  expect([await proven('marked'), await proven('unmarked')]).toEqual([true, false]);
   await stage.kill(healthy);
 });
 
