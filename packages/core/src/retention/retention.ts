@@ -122,7 +122,8 @@ export class Retention {
   async #dueOf(customer: string): Promise<DatabaseInfo[]> {
     const { databases, aliases } = await this.#options.store.list({ customer });
     const [alias] = aliases;
-    if (!alias) return [];
+    // Mostly there is nothing beyond what is kept, whatever the records say.
+    if (!alias || this.#retired(alias, databases).length === 0) return [];
     // What was given up takes no place among the newest; the sweep of leftovers sees to it.
     return this.#due(alias, await withoutGivenUp(this.#options.deployments, databases));
   }
