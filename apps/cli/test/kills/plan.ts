@@ -76,10 +76,15 @@ export type Sabotage =
   /** A deployment's letters have one id for all runs. */
   | 'fixed-letter';
 
+/** Nothing needs to be renewed often, and what a killed process held is back soon. */
+export const DEFAULT_LOCK_MS = 6000;
+
 export interface Plan {
   /** By the deployment's id. */
   readonly deployments: Readonly<Record<string, DeploymentPlan>>;
   readonly sabotage?: Sabotage;
+  /** How long a job's lock lives without renewal. @default DEFAULT_LOCK_MS */
+  readonly lockMs?: number;
   /** What the process is. @default 'worker' */
   readonly runs?: 'worker' | 'producer' | 'dashboard';
 }

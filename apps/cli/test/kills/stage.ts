@@ -30,6 +30,12 @@ const MAIN = new URL('../../src/main.ts', import.meta.url);
 /** Everything comes to rest within this time, also where the machine has other things to do. */
 export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
 
+/**
+ * Of processes that stand still with sixty jobs each while seventy loads run: a renewal that comes late on a busy machine
+ * would give a job to a second slot, and leave none for those that have not come to their point.
+ */
+const HELD_LOCK_MS = 60_000;
+
 /** The doctor counts what every alias leads to, which is not cheap. */
 const JUDGED = { timeout: 90_000, interval: 1500 } as const;
 
@@ -114,7 +120,7 @@ export class Stage {
   /** Runs processes until every deployment with a point stands at it in one of them, then kills them all with -9. */
   async killAtPoints(plans: Readonly<Record<string, DeploymentPlan>>, processes: number): Promise<void> {
     const victims = await Promise.all(
-      Array.from({ length: processes }, () => this.victim({ deployments: plans })),
+      Array.from({ length: processes }, () => this.victim({ deployments: plans, lockMs: HELD_LOCK_MS })),
     );
     const expected = Object.entries(plans).flatMap(([id, { point }]) => (point ? [`${id} ${point}`] : []));
     const missing = () => {
@@ -132,6 +138,14 @@ export class Stage {
     } finally {
       for (const victim of victims) await this.kill(victim);
     }
+    await this.#expireLocks();
+  }
+
+  /** The locks of killed processes run out at once. */
+  async #expireLocks(): Promise<void> {
+    const { redis, keys, wakeUps } = this.backend;
+    const held = (await wakeUps.queue.getActive()).map(({ id }) => `${keys.prefix}:deploy:${id}:lock`);
+    if (held.length > 0) await redis.del(...held);
   }
 
   /** Kills a process and sees that the processes it had started go with it. */

@@ -17,11 +17,10 @@ import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
 import { instrument, instrumentRecords } from './instrument.ts';
-import type { Act, Plan } from './plan.ts';
+import { type Act, DEFAULT_LOCK_MS, type Plan } from './plan.ts';
 import { sabotage } from './sabotage.ts';
 
-/** Long enough for sixty renewals on a busy machine: a lock that is lost here would only be taken up beside us. */
-const TIMES = { lockMs: 6000, stalledCheckMs: 500 };
+const STALLED_CHECK_MS = 500;
 const UPKEEP_MS = 400;
 const NEVER_MS = 3_600_000;
 
@@ -58,7 +57,8 @@ async function makeService(parts: Backend): Promise<Service> {
     return { start, stop: () => dashboard.stop() };
   }
   const upkeepMs = plan.sabotage === 'no-sweep' ? NEVER_MS : UPKEEP_MS;
-  return createWorker({ backend: parts, times: TIMES, upkeepMs });
+  const times = { lockMs: plan.lockMs ?? DEFAULT_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
+  return createWorker({ backend: parts, times, upkeepMs });
 }
 
 async function perform(parts: Backend, customer: string, act: Act): Promise<void> {
