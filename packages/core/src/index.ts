@@ -41,7 +41,7 @@ export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';
-export { gateThresholds } from './gate/thresholds.ts';
+export { gateThresholds, limitInWords } from './gate/thresholds.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {

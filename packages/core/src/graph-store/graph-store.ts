@@ -74,6 +74,15 @@ export interface StoreHealth {
   readonly percent: { readonly heap?: number; readonly pagecache?: number; readonly disk?: number };
   /** What a measure is a share of on this store, where that needs words, such as `one loader's memory`. */
   readonly meaning?: { readonly heap?: string; readonly pagecache?: string; readonly disk?: string };
+  /** Why this store does not offer a measure, where it knows. */
+  readonly missing?: {
+    readonly heap?: string;
+    readonly pagecache?: string;
+    readonly disk?: string;
+    readonly databases?: string;
+  };
+  /** Databases of the whole server, others' too, and how many it takes; where it has such a limit. */
+  readonly databases?: { readonly existing: number; readonly limit: number };
   /** Why it is not reachable or not writable. */
   readonly problem?: string;
 }
