@@ -200,6 +200,17 @@ export const ERRORS = {
     status: 422,
     action: 'Mend the snapshot or its verify.cypher, and drop it under a new timestamp.',
   },
+  SCHEMA_INVALID: {
+    class: 'permanent',
+    status: 422,
+    action:
+      'Let schema.cypher have nothing but CREATE INDEX and CREATE CONSTRAINT, and drop the snapshot again.',
+  },
+  PARITY: {
+    class: 'permanent',
+    status: 422,
+    action: 'Mend what the message names, in the data, schema.cypher or the live database; then redrive.',
+  },
   POISON: {
     class: 'permanent',
     status: 500,
