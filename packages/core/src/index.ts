@@ -156,4 +156,5 @@ export { type LiveStatus, readLiveStatus } from './status/live-status.ts';
 export { Presence } from './status/presence.ts';
 export { makeStatus, type Status } from './status/status.ts';
 export { STATUS_LEASE_MS, StatusFile } from './status/status-file.ts';
+export { readSchemaFile } from './verify/schema-file.ts';
 export { readSmokeQueries, runSmokeQueries } from './verify/smoke-queries.ts';

@@ -138,6 +138,12 @@ const store = z.strictObject({
     .regex(/^[a-z][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a name for a database, in lower case')
     .default('graphshift')
     .describe("Neo4j: database in which epochs and certificates are kept; one of the server's databases"),
+  index_timeout: above(1)
+    .default(3600)
+    .describe('Neo4j: seconds that the indexes of a new database may take to come online'),
+  carry_privileges: yesOrNo
+    .default(true)
+    .describe('Neo4j: whether privileges granted on the live database come along to the new one'),
   loader: z
     .enum(['auto', 'bolt', 'arrow'])
     .default('auto')

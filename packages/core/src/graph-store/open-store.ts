@@ -55,6 +55,8 @@ function neo4jOptions({ store, orchestrator }: Settings, directory: string, log:
     acquisitionTimeoutMs: store.acquisition_timeout * 1000,
     connectionTimeoutMs: store.connection_timeout * 1000,
     bookkeepingDatabase: store.bookkeeping_database,
+    indexTimeoutMs: store.index_timeout * 1000,
+    carryPrivileges: store.carry_privileges,
     idProperty: orchestrator.id_property,
     keepId: store.keep_id,
     indexId: store.index_id,

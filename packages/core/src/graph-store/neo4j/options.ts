@@ -16,6 +16,10 @@ export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'usern
   readonly clock?: Clock;
   /** Database in which this installation keeps what belongs to no customer's. @default 'graphshift' */
   readonly bookkeepingDatabase?: string;
+  /** How long indexes may take to come online. @default one hour */
+  readonly indexTimeoutMs?: number;
+  /** Whether privileges granted on the live database come along. @default true */
+  readonly carryPrivileges?: boolean;
   /** After which the server ends a prepared change that is not fired. @default 10_000 */
   readonly changeTimeoutMs?: number;
   /** The property that holds a node's id. @default 'id' */

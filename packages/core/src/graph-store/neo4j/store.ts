@@ -148,7 +148,8 @@ class Neo4jStore implements GraphStore {
 
   carryOver(database: string, request: CarryOverRequest): Promise<ParityReport> {
     return doing(`carry over to ${database}`, async () => {
-      const settings = { indexTimeoutMs: INDEX_TIMEOUT_MS };
+      const { indexTimeoutMs = INDEX_TIMEOUT_MS, carryPrivileges: privileges = true } = this.#options;
+      const settings = { indexTimeoutMs, privileges };
       return carryOver(this.#connection.driver, await this.#readable(database), request, settings);
     });
   }
