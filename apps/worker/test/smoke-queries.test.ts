@@ -45,6 +45,15 @@ describe('smoke queries', () => {
   });
 });
 
+it('a schema.cypher is no stray file, and left aside by a store that has no indexes to make', async () => {
+  system = await openSystem();
+  await system.work();
+  const path = await system.write('acme', FIRST, 20);
+  await writeFile(join(path, 'schema.cypher'), 'CREATE INDEX FOR (p:Person) ON (p.name)');
+  await system.reaches(await system.discover('acme', FIRST), 'live');
+  expect(await system.people('acme')).toBe(20);
+});
+
 describe('the bake', () => {
   it('moves the alias back when smoke queries fail after the cutover, and holds what failed', async () => {
     system = await openSystem({ 'orchestrator.bake_seconds': 3600 });

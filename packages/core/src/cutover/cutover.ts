@@ -8,6 +8,7 @@ import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
+import { readSchemaFile } from '../verify/schema-file.ts';
 import { refuseUnlessOk } from './align-records.ts';
 import { decideCutover } from './decide.ts';
 import type { FencedChanges } from './fenced-changes.ts';
@@ -60,6 +61,7 @@ export class Cutover {
     if (decision.kind === 'overtaken' || decision.kind === 'held')
       return this.#giveUp(held, decision.reason, certificate.database);
     if (decision.kind === 'adopt') return this.#settleLive(held, certificate.database, undefined);
+    await this.#carryOver(held, certificate.database, alias);
     await changes.reach('cutover.read');
     await this.#moveAlias(held, certificate, alias);
     await changes.reach('cutover.fired');
@@ -80,6 +82,19 @@ export class Cutover {
   /** Ends, in the store, what earlier holders of the customer have under way. @throws FENCED under an older epoch */
   async fenceOut(held: Pick<DeploymentRecord, 'customer' | 'epoch'>): Promise<void> {
     await this.#options.changes.takeOver(held.customer, held.epoch);
+  }
+
+  /**
+   * Once more, and most often without a change: what readers rely on may have changed since verify, as while a pin held it.
+   * @throws PARITY, SCHEMA_INVALID
+   */
+  async #carryOver(held: DeploymentRecord, database: string, alias: AliasInfo | undefined): Promise<void> {
+    const statements = await readSchemaFile(held.path);
+    await this.#options.store.carryOver(database, {
+      epoch: held.epoch,
+      ...(alias && { from: alias.database }),
+      ...(statements && { statements }),
+    });
   }
 
   async #moveAlias(

@@ -13,8 +13,11 @@ const KINDS: readonly GroupKind[] = ['nodes', 'relationships'];
 /** Smoke queries of the snapshot, run before its cutover and while it bakes. */
 export const SMOKE_FILE = 'verify.cypher';
 
+/** Indexes and constraints of the snapshot, in place of the live database's. */
+export const SCHEMA_FILE = 'schema.cypher';
+
 /** What may stand beside nodes/ and relationships/. */
-const BESIDE: ReadonlySet<string> = new Set(['manifest.json', SMOKE_FILE]);
+const BESIDE: ReadonlySet<string> = new Set(['manifest.json', SMOKE_FILE, SCHEMA_FILE]);
 
 /** A data file with all the digits of its modification time. */
 export interface ListedFile extends SnapshotFile {

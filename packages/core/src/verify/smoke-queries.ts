@@ -1,13 +1,10 @@
 /** Smoke queries: what the writer of a snapshot asks of its database before readers see it, and while it bakes. */
 
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { GraphStore, QueryResult } from '../graph-store/graph-store.ts';
 import { type ErrorCode, GraphshiftError, messageOf } from '../platform/errors.ts';
-import { isGone, leadsInside, rootOf, SMOKE_FILE } from '../snapshot-source/layout.ts';
-import { type Statement, splitStatements } from './statements.ts';
-
-const LARGEST_BYTES = 1024 * 1024;
+import { SMOKE_FILE } from '../snapshot-source/layout.ts';
+import { readBeside } from './beside-file.ts';
+import type { Statement } from './statements.ts';
 
 /** A statement that the store refuses or cannot finish has not returned true. */
 const FAILED: ReadonlySet<ErrorCode> = new Set(['QUERY_FAILED', 'QUERY_REFUSED', 'QUERY_LIMIT']);
@@ -18,23 +15,7 @@ const FAILED: ReadonlySet<ErrorCode> = new Set(['QUERY_FAILED', 'QUERY_REFUSED',
  * @throws VERIFY_FAILED for a file that is too large or a link that leads out of the root
  */
 export async function readSmokeQueries(path: string): Promise<Statement[]> {
-  const file = join(path, SMOKE_FILE);
-  try {
-    if (!(await leadsInside(file, rootOf(path)))) {
-      await stat(file);
-      throw new GraphshiftError('VERIFY_FAILED', `${SMOKE_FILE} is a link that leads out of the root`);
-    }
-    const { size } = await stat(file);
-    if (size > LARGEST_BYTES)
-      throw new GraphshiftError(
-        'VERIFY_FAILED',
-        `${SMOKE_FILE} has ${size} bytes; it may have ${LARGEST_BYTES}`,
-      );
-    return splitStatements(await readFile(file, 'utf8'));
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
+  return (await readBeside(path, SMOKE_FILE, 'VERIFY_FAILED')) ?? [];
 }
 
 /**

@@ -3,14 +3,15 @@ import {
   type Counts,
   GraphshiftError,
   type LoadCertificate,
+  readSchemaFile,
   readSmokeQueries,
   runSmokeQueries,
 } from '@graphshift/core';
 import { certificateOf, type HeldDeployment } from '../deployment.ts';
 
 /**
- * Proves the database right before anybody sees it: the certificate, the store's own counts against it, and the
- * snapshot's smoke queries.
+ * Proves the database right before anybody sees it: the certificate, the store's own counts against it, what readers
+ * rely on (indexes, constraints, privileges), and the snapshot's smoke queries.
  */
 export async function verify(held: HeldDeployment): Promise<void> {
   const { store } = held.context.backend;
@@ -18,6 +19,7 @@ export async function verify(held: HeldDeployment): Promise<void> {
   const certificate = await certificateOf(held, database);
   checkCertificate(certificate);
   checkCounts(certificate, await store.counts(database));
+  await carryOver(held, database);
   const smoke = await readSmokeQueries(held.record.path);
   await runSmokeQueries(store, database, smoke);
   held.throwIfAborted();
@@ -26,6 +28,25 @@ export async function verify(held: HeldDeployment): Promise<void> {
   await held.say(
     `verified ${database}: ${certificate.nodes.length} labels, ${certificate.relationships.length} types, ${smoke.length} smoke queries`,
   );
+}
+
+/** @throws PARITY, SCHEMA_INVALID */
+async function carryOver(held: HeldDeployment, database: string): Promise<void> {
+  const { store } = held.context.backend;
+  const { customer, epoch, path } = held.record;
+  const [statements, alias] = await Promise.all([readSchemaFile(path), store.alias(customer)]);
+  const { indexes, constraints, privileges, notes } = await store.carryOver(database, {
+    epoch,
+    signal: held.signal,
+    ...(alias && { from: alias.database }),
+    ...(statements && { statements }),
+  });
+  for (const note of notes) await held.say(note);
+  if (indexes + constraints + privileges > 0) {
+    const from = statements ? 'schema.cypher' : alias?.database;
+    await held.say(`as ${from}: ${indexes} indexes, ${constraints} constraints; ${privileges} privileges`);
+  }
+  held.throwIfAborted();
 }
 
 /** @throws CERTIFICATE unless footers = read = sent = acknowledged = counted for each label and type */

@@ -1,0 +1,73 @@
+/** Verify, bake and rollback on a real Neo4j, by a worker: what readers of the live database rely on comes along. */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { useNeo4j } from '@graphshift/testkit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openSystem, type System } from './system.ts';
+
+const server = useNeo4j();
+const customer = server.name('acme');
+const [FIRST, SECOND, THIRD] = [1_700_000_000, 1_700_000_100, 1_700_000_200] as const;
+const PEOPLE = (most: number) => `MATCH (p:Person) RETURN count(p) <= ${most};\n`;
+
+let system: System;
+beforeAll(async () => {
+  if (server.problem) return;
+  system = await openSystem({
+    'store.url': server.url,
+    'store.username': server.user,
+    'store.password': server.password,
+    'store.bookkeeping_database': server.name('books'),
+    'orchestrator.bake_seconds': 3600,
+    'orchestrator.retention': 3,
+    // What the server's heap is at says nothing here, and others share it.
+    'orchestrator.heap_threshold_percent': 100,
+  });
+  await system.work();
+});
+afterAll(() => system?.stop());
+
+async function drop(timestamp: number, nodes: number, files: Readonly<Record<string, string>>): Promise<string> {
+  const path = await system.write(customer, timestamp, nodes);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
+  return system.discover(customer, timestamp);
+}
+
+const namesOf = async (timestamp: number, what: 'INDEXES' | 'CONSTRAINTS') => {
+  const state = what === 'INDEXES' ? "WHERE state = 'ONLINE'" : '';
+  const rows = await server.run(`${customer}-${timestamp}`, `SHOW ${what} YIELD * ${state} RETURN name`);
+  return rows.map(({ name }) => name);
+};
+
+it('takes what schema.cypher says, then what the live database has, and moves back when a smoke query fails', async () => {
+  const schema = 'CREATE INDEX by_name IF NOT EXISTS FOR (p:Person) ON (p.name);';
+  await system.reaches(await drop(FIRST, 20, { 'verify.cypher': PEOPLE(25), 'schema.cypher': schema }), 'live');
+  expect(await namesOf(FIRST, 'INDEXES')).toContain('by_name');
+  // Somebody helps the readers of the live database.
+  const live = `${customer}-${FIRST}`;
+  await server.run(live, 'CREATE FULLTEXT INDEX people FOR (p:Person) ON EACH [p.name]');
+  await server.run(live, 'CREATE CONSTRAINT one_of_each FOR (c:Company) REQUIRE c.id IS UNIQUE');
+
+  await system.reaches(await drop(SECOND, 21, { 'verify.cypher': PEOPLE(25) }), 'live');
+  expect(await namesOf(SECOND, 'INDEXES')).toEqual(expect.arrayContaining(['by_name', 'people']));
+  expect((await namesOf(SECOND, 'INDEXES')).filter((name) => /graphshift/i.test(String(name)))).toEqual([]);
+  expect(await system.people(customer)).toBe(21);
+
+  await writeFile(join(system.installation.data, customer, String(SECOND), 'verify.cypher'), PEOPLE(20));
+  const left = await system.reaches(`${customer}@${SECOND}`, 'rolled-back');
+  expect(left.reason).toContain('verify.cypher, line 1: it returned false');
+  expect(await system.people(customer)).toBe(20);
+});
+
+it('does not go live where the new data violate a constraint, or a smoke query fails, and says which', async () => {
+  const schema = '// two values\nCREATE CONSTRAINT one_active FOR (p:Person) REQUIRE p.active IS UNIQUE;';
+  const dead = await system.reaches(await drop(THIRD, 22, { 'schema.cypher': schema }), 'dead');
+  expect(dead.error).toMatchObject({
+    code: 'PARITY',
+    message: expect.stringMatching(/^schema.cypher, line 2: CREATE CONSTRAINT one_active .*`active`/),
+  });
+  const failing = await system.reaches(await drop(THIRD + 1, 23, { 'verify.cypher': PEOPLE(22) }), 'dead');
+  expect(failing.error).toMatchObject({ code: 'VERIFY_FAILED' });
+  expect(await system.people(customer)).toBe(20);
+});
