@@ -22,6 +22,8 @@ const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'REDIS_UNFIT',
   'STORE_UNREACHABLE',
   'STORE_UNFIT',
+  'STORE_DENIED',
+  'STORE_BUSY',
   'DEV_SERVER_FETCH',
 ]);
 

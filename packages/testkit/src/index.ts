@@ -1,4 +1,5 @@
 export { findBrowser, NO_BROWSER } from './browser.ts';
+export { EMBEDDED_DIALECT, NEO4J_DIALECT, type StoreDialect } from './contract-steps.ts';
 export {
   type ContractOptions,
   graphStoreContract,

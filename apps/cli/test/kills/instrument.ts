@@ -165,9 +165,9 @@ function wrapLoad(load: Load, stop: (here: Point) => Promise<void>, give: () => 
       give();
       return certificate;
     },
-    abort: async () => {
+    abort: async (options) => {
       give();
-      await load.abort();
+      await load.abort(options);
     },
   };
 }

@@ -12,6 +12,9 @@ interface MatrixRow {
   /** As Parquet calls it. */
   readonly parquet: string;
   readonly graph: string;
+  /** Types on Neo4j, in the words of Cypher's `valueType`; behind them what differs from `graph`. */
+  readonly neo4j: readonly string[];
+  readonly onNeo4j?: string;
   /** By the fixtures' columns. */
   readonly columns: Readonly<Record<string, Expected>>;
 }
@@ -25,12 +28,14 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Bool',
     parquet: 'BOOLEAN',
     graph: 'boolean',
+    neo4j: ['BOOLEAN'],
     columns: { flag: ['BOOL', true, false, null], flags: ['BOOL[]', [true, null, false], [], null] },
   },
   {
     arrow: 'Int8 to Int32, UInt8 to UInt32',
     parquet: 'INT32, INT(8 to 32), UINT(8 to 32)',
     graph: 'integer',
+    neo4j: ['INTEGER'],
     columns: {
       int8: ['INT64', 127, -128, null],
       uint8: ['INT64', 255, 0, null],
@@ -48,6 +53,8 @@ export const KEPT: readonly MatrixRow[] = [
     parquet: 'INT64, UINT(64)',
     graph:
       'integer; a column with a value beyond ±2^53 is kept in 128 bits (`INT128`), so that no digit is lost on the way out',
+    neo4j: ['INTEGER'],
+    onNeo4j: 'a column with an unsigned value beyond 2^63 - 1 is refused',
     columns: {
       int64: ['INT128', 9223372036854775807n, -9223372036854775808n, null],
       int64_small: ['INT64', 9007199254740991, -1, null],
@@ -61,6 +68,8 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Float16, Float32, Float64',
     parquet: 'FLOAT16, FLOAT, DOUBLE',
     graph: 'float of 64 bits, infinities too; -0 may become 0 in a column of zeros',
+    neo4j: ['FLOAT'],
+    onNeo4j: 'NaN and -0 too',
     columns: {
       float16: ['DOUBLE', 1.5, -65504, null],
       float32: ['DOUBLE', 1.5, Number.NEGATIVE_INFINITY, null],
@@ -74,6 +83,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Decimal32 to Decimal256, up to 15 digits',
     parquet: 'DECIMAL up to 15 digits, however stored',
     graph: 'float of 64 bits, which holds 15 digits',
+    neo4j: ['FLOAT'],
     columns: {
       decimal32: ['DOUBLE', 1234567.89, -0.01, null],
       decimal_small: ['DOUBLE', 99.9, -0.1, null],
@@ -85,6 +95,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Decimal64 to Decimal256, 16 to 38 digits',
     parquet: 'DECIMAL of 16 to 38 digits',
     graph: 'text, every digit of the scale written out',
+    neo4j: ['STRING'],
     columns: {
       decimal64: ['STRING', '12345678901234.5678', '-0.0001', null],
       decimal_wide: ['STRING', '1234567890123456.7891', '-0.0001', null],
@@ -102,6 +113,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Utf8, LargeUtf8, Utf8View, JSON',
     parquet: 'STRING, ENUM, JSON',
     graph: 'text',
+    neo4j: ['STRING'],
     columns: {
       text: ['STRING', 'Grüße \'to\' "you"', '', null],
       text_large: ['STRING', LONG, 'twelve bytes', null],
@@ -115,6 +127,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Dictionary, of whatever is kept but lists',
     parquet: 'dictionary pages',
     graph: 'what its values are',
+    neo4j: ['STRING'],
     columns: {
       word: ['STRING', LONG, 'b', null],
       word_ordered: ['STRING', 'high', 'low', null],
@@ -125,6 +138,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'UUID',
     parquet: 'UUID',
     graph: 'text',
+    neo4j: ['STRING'],
     columns: {
       uuid: ['STRING', '00010203-0405-0607-0809-0a0b0c0d0e0f', 'ffffffff-ffff-ffff-ffff-ffffffffffff', null],
     },
@@ -133,6 +147,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Binary, LargeBinary, BinaryView, FixedSizeBinary',
     parquet: 'BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY',
     graph: 'bytes; base64 on the way out',
+    neo4j: ['BYTES'],
     columns: {
       bytes: ['BLOB', base64([0, 255]), '', null],
       bytes_large: ['BLOB', TEN_PAIRS, '', null],
@@ -145,6 +160,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Date32, Date64',
     parquet: 'DATE',
     graph: 'date, of the years 1 to 9999',
+    neo4j: ['DATE'],
     columns: {
       day: ['DATE', '1815-12-10', '2100-02-28', null],
       day_millis: ['DATE', '1815-12-10', '2100-02-28', null],
@@ -155,6 +171,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Time32, Time64',
     parquet: 'TIME in ms, us, ns',
     graph: 'text, `23:59:59.123`',
+    neo4j: ['LOCAL TIME'],
     columns: {
       time_s: ['STRING', '23:59:59', '00:00:00', null],
       time_ms: ['STRING', '23:59:59.123', '00:00:00', null],
@@ -166,6 +183,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Timestamp in s, ms, us, without zone',
     parquet: 'TIMESTAMP in ms, us, not adjusted to UTC; INT96 of Spark',
     graph: 'timestamp, of the years 1 to 9999',
+    neo4j: ['LOCAL DATETIME'],
     columns: {
       stamp_s: ['TIMESTAMP', '2001-01-01T00:00:00', '1899-12-31T23:59:59', null],
       stamp_ms: ['TIMESTAMP', '2001-01-01T00:00:00.123', '1899-12-31T23:59:59.999', null],
@@ -177,6 +195,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Timestamp in s, ms, us, with zone',
     parquet: 'TIMESTAMP in ms, us, adjusted to UTC',
     graph: 'timestamp in UTC; the name of the zone is not kept',
+    neo4j: ['ZONED DATETIME'],
     columns: {
       zoned_s: ['TIMESTAMP_TZ', '2001-01-01T00:00:00Z', '1899-12-31T23:59:59Z', null],
       zoned_ms: ['TIMESTAMP_TZ', '2001-01-01T00:00:00.123Z', '1899-12-31T23:59:59.999Z', null],
@@ -193,6 +212,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Timestamp in ns, all of whole microseconds',
     parquet: 'TIMESTAMP in ns, all of whole microseconds',
     graph: 'as above',
+    neo4j: ['LOCAL DATETIME', 'ZONED DATETIME'],
     columns: {
       stamp_ns_whole: ['TIMESTAMP', '2001-01-01T00:00:00.123456', '1899-12-31T23:59:59.999999', null],
       zoned_ns_whole: ['TIMESTAMP_TZ', '2001-01-01T00:00:00.123456Z', '1899-12-31T23:59:59.999999Z', null],
@@ -203,6 +223,8 @@ export const KEPT: readonly MatrixRow[] = [
     parquet: 'other TIMESTAMP in ns',
     graph:
       'text, `2001-01-01T00:00:00.123456789`, with a zone in UTC and with `Z` behind; it sorts as the time does',
+    neo4j: ['LOCAL DATETIME', 'ZONED DATETIME'],
+    onNeo4j: 'with every nanosecond',
     columns: {
       stamp_ns: ['STRING', '2001-01-01T00:00:00.123456789', '1899-12-31T23:59:59.999999999', null],
       zoned_ns: ['STRING', '2001-01-01T00:00:00.123456789Z', '1899-12-31T23:59:59.999999999Z', null],
@@ -224,6 +246,7 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Duration',
     parquet: 'INT64, as writers store a duration',
     graph: "integer: the count in the file's own unit",
+    neo4j: ['INTEGER'],
     columns: {
       duration_ms: ['INT64', 86399123, -1, null],
       duration_ns: ['INT128', 4611686018427387905n, -1n, null],
@@ -233,6 +256,8 @@ export const KEPT: readonly MatrixRow[] = [
     arrow: 'Null',
     parquet: 'UNKNOWN (a column of nulls)',
     graph: 'the type that another file of the folder has, else text; every value is null',
+    neo4j: [],
+    onNeo4j: 'a null is a property that is not there',
     columns: {
       nothing: ['STRING', null, null, null],
       nothings: ['STRING[]', [null], [], null],
@@ -281,6 +306,12 @@ export const REFUSED: readonly RefusedRow[] = [
     notInArrow: true,
   },
   {
+    arrow: 'lists in lists, lists of bytes, lists with a null, by Neo4j',
+    parquet: 'the same, by Neo4j',
+    columns: {},
+    inParquet: [],
+  },
+  {
     arrow: 'floats with NaN, by the embedded store',
     parquet: 'floats with NaN, by the embedded store',
     columns: {},
@@ -306,6 +337,11 @@ export const REFUSED: readonly RefusedRow[] = [
   },
 ];
 
+function onNeo4j({ neo4j, onNeo4j: differs }: MatrixRow): string {
+  const types = neo4j.map((type) => `\`${type}\``).join(', ');
+  return [types, differs].filter(Boolean).join('; ');
+}
+
 /** The tables of docs/formats.md. */
 export function formatTables(): string {
   const stored = (row: MatrixRow) =>
@@ -313,12 +349,13 @@ export function formatTables(): string {
       .filter((type) => !type.includes('['))
       .map((type) => `\`${type.replace(/\(.*/, '')}\``);
   const kept = KEPT.map(
-    (row) => `| ${row.arrow} | ${row.parquet} | ${row.graph} | ${[...new Set(stored(row))].join(', ')} |`,
+    (row) =>
+      `| ${row.arrow} | ${row.parquet} | ${row.graph} | ${[...new Set(stored(row))].join(', ')} | ${onNeo4j(row)} |`,
   );
   const refused = REFUSED.map((row) => `| ${row.arrow} | ${row.parquet} |`);
   return [
-    '| Arrow | Parquet | in the graph | LadybugDB |',
-    '|---|---|---|---|',
+    '| Arrow | Parquet | in the graph | LadybugDB | Neo4j |',
+    '|---|---|---|---|---|',
     ...kept,
     '',
     'Refused, with `COLUMN_TYPE` and the name of the column:',

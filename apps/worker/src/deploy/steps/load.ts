@@ -1,4 +1,5 @@
 import {
+  asGraphshiftError,
   databaseName,
   decideCutover,
   GraphshiftError,
@@ -13,14 +14,17 @@ const LOG_EVERY_MS = 5000;
 /** …and to the job and the record this often. */
 const REPORT_EVERY_MS = 500;
 
-/** Fills a database of the deployment's own, after dropping what an earlier holder left of it. */
+/**
+ * Fills a database of the deployment's own, after dropping what an earlier holder left of it; a store that goes on with
+ * builds gets to keep them between runs, and what a deployment that ended left is dropped when it is settled.
+ */
 export async function load(held: HeldDeployment): Promise<void> {
   const { backend, cutover, retention, checkpoint } = held.context;
   const { record } = held;
   await held.advance('loading');
   // The store learns of the new epoch before anything of an earlier holder is looked at: that one can build no more.
   await cutover.fenceOut(record);
-  await retention.discardLeftovers(record);
+  if (!backend.store.resumesBuilds) await retention.discardLeftovers(record);
   const startedAt = backend.clock.now();
   const progress = reportProgress(held);
   const { customer, timestamp, run, epoch, path } = record;
@@ -49,7 +53,7 @@ export async function load(held: HeldDeployment): Promise<void> {
   } catch (error) {
     await progress.end();
     await work
-      .abort()
+      .abort({ resumable: asGraphshiftError(error).class !== 'permanent' })
       .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
     throw error;
   }

@@ -9,6 +9,7 @@ import type { Transaction } from 'neo4j-driver';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { AliasChange, AliasInfo, PreparedChange } from '../graph-store.ts';
 import { aliasOf, encodeProperties } from './alias-properties.ts';
+import type { Certificates } from './certificates.ts';
 import type { Neo4jConnection, Row } from './connection.ts';
 import type { Databases } from './databases.ts';
 import { type ChangeMetadata, type Fence, fenced } from './fence.ts';
@@ -19,6 +20,7 @@ export interface ChangesOptions {
   readonly connection: Neo4jConnection;
   readonly fence: Fence;
   readonly databases: Databases;
+  readonly certificates: Certificates;
   /** Name of the bookkeeping database. */
   readonly installation: string;
   /** After which the server ends a change that is not fired. */
@@ -90,6 +92,7 @@ export class Changes {
     const fire = async () => {
       await change.fire();
       await databases.dropped(name);
+      await this.#options.certificates.forget(name);
     };
     return { fire, cancel: change.cancel };
   }

@@ -39,23 +39,17 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 
 export class Neo4jConnection {
   readonly access: Neo4jAccess;
+  readonly driver: Driver;
   readonly #bookmarks: BookmarkManager = neo4j.bookmarkManager();
-  #driver: Driver | undefined;
 
+  /** Opens no connection yet. @throws CONFIG_INVALID when the settings make no driver */
   constructor(access: Neo4jAccess) {
     this.access = access;
+    this.driver = openDriver(access);
   }
 
-  /** Made when it is first asked for. @throws CONFIG_INVALID when the settings make no driver */
-  get driver(): Driver {
-    this.#driver ??= openDriver(this.access);
-    return this.#driver;
-  }
-
-  async close(): Promise<void> {
-    const driver = this.#driver;
-    this.#driver = undefined;
-    await driver?.close();
+  close(): Promise<void> {
+    return this.driver.close();
   }
 
   systemSession(): Session {

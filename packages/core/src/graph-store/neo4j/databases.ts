@@ -72,10 +72,16 @@ export class Databases {
     return infos.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
-  /** @throws NOT_FOUND where there is none of that name, or it is none of ours */
-  async judge(name: string): Promise<DatabaseInfo> {
+  /** One of ours by its name, or none. */
+  async named(name: string): Promise<DatabaseInfo[]> {
     const [found] = snapshotOf(name) ? await this.onServer(name) : [];
     const info = found && (await this.#judge(found));
+    return info ? [info] : [];
+  }
+
+  /** @throws NOT_FOUND where there is none of that name, or it is none of ours */
+  async judge(name: string): Promise<DatabaseInfo> {
+    const [info] = await this.named(name);
     if (info) return info;
     throw new GraphshiftError('NOT_FOUND', `no database ${JSON.stringify(name)}`);
   }

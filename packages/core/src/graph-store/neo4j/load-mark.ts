@@ -43,15 +43,29 @@ export async function writeMark(driver: Driver, database: string, mark: LoadMark
     await session.run(
       `CREATE CONSTRAINT ${MARK_CONSTRAINT} IF NOT EXISTS FOR (m:${MARK_LABEL}) REQUIRE m.key IS UNIQUE`,
     );
-    await session.executeWrite((tx) =>
-      tx.run(
+    await session.executeWrite(async (tx) => {
+      await tx.run(
         `MERGE (m:${MARK_LABEL} {key: $key})
          ON CREATE SET m.customer = $customer, m.timestamp = $timestamp, m.run = $run, m.epoch = $epoch, m.sealed = false`,
         { key: KEY, customer, timestamp: neo4j.int(timestamp), ...holderOf(mark) },
-      ),
-    );
+      );
+      await refuseComplete(tx, database);
+    });
     return session.executeWrite((tx) => raise(tx, database, mark));
   });
+}
+
+/**
+ * Whoever slept since the database was missing may find another holder's, complete by now: it gets no mark. The plan
+ * comes with the first chunk, so a mark without one has nothing beside it.
+ */
+async function refuseComplete(tx: ManagedTransaction, database: string): Promise<void> {
+  const { records } = await tx.run(
+    `MATCH (m:${MARK_LABEL}) WHERE m.plan IS NULL AND NOT m.sealed
+     MATCH (n) WHERE n <> m AND NOT n:${CHUNK_LABEL} RETURN 1 AS one LIMIT 1`,
+  );
+  if (records.length > 0)
+    throw new GraphshiftError('CONFLICT', `database ${database} is there already; drop it first`);
 }
 
 /**

@@ -32,6 +32,10 @@ export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'usern
   readonly sessions?: number;
   /** Rows of one transaction at most. @default 10_000 */
   readonly batchRows?: number;
+  /** Threads of DuckDB in one loading process. @default 2 */
+  readonly threads?: number;
+  /** Relationships are sorted here, in a directory for each load. @default that of the system for temporary files */
+  readonly scratchDirectory?: string;
   /** @default 'float' */
   readonly decimals?: 'float' | 'text' | 'refuse';
   /** @default 'refuse' */

@@ -1,8 +1,10 @@
 /** The graph store on a Neo4j server with several databases and aliases. */
 
+import { tmpdir } from 'node:os';
 import { systemClock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/log.ts';
+import { databaseName } from '../../snapshot/names.ts';
 import type {
   AliasChange,
   AliasInfo,
@@ -11,6 +13,8 @@ import type {
   GraphStore,
   Load,
   LoadCertificate,
+  LoadOptions,
+  LoadRequest,
   ParityReport,
   PreparedChange,
   QueryOptions,
@@ -19,15 +23,18 @@ import type {
   StoreHealth,
   StoreListing,
 } from '../graph-store.ts';
+import { openBoltLoad } from './bolt/load.ts';
+import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { examineServer } from './capabilities.ts';
+import { Certificates } from './certificates.ts';
 import { Changes } from './changes.ts';
 import { Neo4jConnection } from './connection.ts';
 import { Databases } from './databases.ts';
 import { Fence } from './fence.ts';
 import { readHealth } from './health.ts';
-import { removeMark } from './load-mark.ts';
-import { ownerName, snapshotOf } from './names.ts';
+import { readMark, removeMark } from './load-mark.ts';
+import { ownerName } from './names.ts';
 import { accessOf, type Neo4jStoreOptions } from './options.ts';
 import { carryOver } from './parity/carry-over.ts';
 import { countRows, runQuery } from './query.ts';
@@ -46,12 +53,14 @@ export function createNeo4jStore(options: Neo4jStoreOptions): GraphStore {
 class Neo4jStore implements GraphStore {
   readonly kind = 'neo4j';
   readonly drainMs = DRAIN_MS;
+  readonly resumesBuilds = true;
   readonly #options: Neo4jStoreOptions;
   readonly #connection: Neo4jConnection;
   readonly #bookkeeping: Bookkeeping;
   readonly #databases: Databases;
   readonly #fence: Fence;
   readonly #changes: Changes;
+  readonly #certificates: Certificates;
 
   constructor(options: Neo4jStoreOptions) {
     const { clock = systemClock, bookkeepingDatabase: installation = 'graphshift' } = options;
@@ -60,10 +69,12 @@ class Neo4jStore implements GraphStore {
     this.#bookkeeping = new Bookkeeping(this.#connection, installation);
     this.#databases = new Databases(this.#connection, this.#bookkeeping, clock);
     this.#fence = new Fence(this.#connection, this.#bookkeeping, clock);
+    this.#certificates = new Certificates(this.#connection.driver, installation);
     this.#changes = new Changes({
       connection: this.#connection,
       fence: this.#fence,
       databases: this.#databases,
+      certificates: this.#certificates,
       installation,
       changeTimeoutMs: options.changeTimeoutMs ?? CHANGE_TIMEOUT_MS,
     });
@@ -72,6 +83,7 @@ class Neo4jStore implements GraphStore {
   async start(): Promise<void> {
     const { log = silentLogger } = this.#options;
     await examineServer(this.#connection, this.#databases, this.#bookkeeping, log);
+    await doing('prepare the bookkeeping database', () => this.#certificates.prepare());
   }
 
   stop(): Promise<void> {
@@ -106,12 +118,21 @@ class Neo4jStore implements GraphStore {
     });
   }
 
-  async openLoad(): Promise<Load> {
-    throw new GraphshiftError('STORE_UNFIT', 'there is no loader for Neo4j yet');
+  openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load> {
+    return doing(`load ${databaseName(request)}`, async () => {
+      const customer = ownerName(request.customer);
+      await this.#refuseTaken(customer);
+      await this.#fence.check(customer, request.epoch);
+      return openBoltLoad(this.#loadContext(customer, request.epoch), { ...request, customer }, options);
+    });
   }
 
-  async certificate(_database: string): Promise<LoadCertificate | undefined> {
-    return undefined;
+  certificate(database: string): Promise<LoadCertificate | undefined> {
+    return doing(`read the certificate of ${database}`, async () => {
+      const [found] = await this.#databases.named(database);
+      if (found?.state === 'marked') return (await readMark(this.#connection.driver, database))?.certificate;
+      return found?.state === 'complete' ? this.#certificates.find(database) : undefined;
+    });
   }
 
   counts(database: string): Promise<Counts> {
@@ -135,8 +156,12 @@ class Neo4jStore implements GraphStore {
 
   unmark(database: string, epoch: number): Promise<void> {
     return doing(`unmark ${database}`, async () => {
-      if (!snapshotOf(database) || !(await this.#databases.exists(database)))
-        throw new GraphshiftError('NOT_FOUND', `no database ${JSON.stringify(database)}`);
+      const { state, mark } = await this.#databases.judge(database);
+      if (state === 'complete') return;
+      if (!mark)
+        throw new GraphshiftError('CONFLICT', `database ${database} is ${state}: it has no mark to remove`);
+      const certificate = (await readMark(this.#connection.driver, database))?.certificate;
+      if (certificate) await this.#certificates.keep(certificate);
       await removeMark(this.#connection.driver, database, epoch);
     });
   }
@@ -163,6 +188,38 @@ class Neo4jStore implements GraphStore {
     return runQuery(this.#connection, database, cypher, options);
   }
 
+  /** What the loader needs; what it drops, it drops as the holder that it loads for. */
+  #loadContext(customer: string, epoch: number): BoltLoadContext {
+    const { driver, access } = this.#connection;
+    const databases = this.#databases;
+    const drop = async (name: string) => {
+      const change = await this.#changes.prepareDrop(customer, name, epoch);
+      await change.fire().finally(() => change.cancel());
+    };
+    const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;
+    const { decimals, unsigned, requireManifest, scratchDirectory = tmpdir() } = this.#options;
+    const chosen = { idProperty, keepId, indexId, sessions, batchRows, threads, decimals, unsigned };
+    const settings = { ...BOLT_DEFAULTS, ...defined({ ...chosen, requireManifest }), scratchDirectory };
+    return {
+      driver,
+      access,
+      databases: {
+        exists: (name) => databases.exists(name),
+        create: (name) => databases.create(name),
+        drop,
+      },
+      certificates: this.#certificates,
+      settings,
+    };
+  }
+
+  /** An alias cannot have the name of a database: better said before the load than at the cutover. */
+  async #refuseTaken(customer: string): Promise<void> {
+    if (!(await this.#databases.exists(customer))) return;
+    const message = `customer ${customer} can have no alias: the server has a database of that name`;
+    throw new GraphshiftError('CUSTOMER_NAME', message);
+  }
+
   async #resolve(target: QueryTarget): Promise<string> {
     if ('database' in target) return this.#readable(target.database);
     const alias = await this.#changes.alias(target.alias);
@@ -175,6 +232,15 @@ class Neo4jStore implements GraphStore {
     if (state === 'marked' || state === 'complete') return name;
     throw new GraphshiftError('CONFLICT', `database ${name} is ${state} and cannot be read`);
   }
+}
+
+/** Without the keys whose value is undefined. */
+function defined<Value extends object>(
+  value: Value,
+): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== undefined),
+  ) as typeof value & {};
 }
 
 /** The driver's errors in the words of the catalogue. @param what what is done */

@@ -9,7 +9,8 @@ import { type Build, type ChunkState, fenced, readChunks, runAlone } from './pro
 import type { BoltSettings } from './settings.ts';
 import { NODE_CONSTRAINT, NODE_LABEL, quoteName } from './statements.ts';
 
-const STRIP_ROWS = 20_000;
+/** Of nodes that lose a label in one transaction, for each row that may be written in one. */
+const STRIP_FACTOR = 2;
 const FEWEST_ROWS = 100;
 
 /** By which ends are found; returns when it is online. */
@@ -44,7 +45,7 @@ export async function stripNodes(
 ): Promise<void> {
   await runAlone(build, `DROP CONSTRAINT ${NODE_CONSTRAINT} IF EXISTS`);
   const id = settings.keepId ? '' : ` REMOVE n.${quoteName(settings.idProperty)}`;
-  let limit = STRIP_ROWS;
+  let limit = settings.batchRows * STRIP_FACTOR;
   for (;;) {
     const rows = await strip(build, id, limit);
     if (rows === 0) return;

@@ -24,8 +24,10 @@ import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
 /**
- * Makes the database with its mark, or takes over the build that an earlier run left of it.
- * @throws CONFLICT where the database is loaded already, FENCED when a higher epoch took over
+ * Makes the database with its mark, or takes over what an earlier run left of it. Of the same files it goes on with: with
+ * the rows that are missing, or, where the load had ended and its database was not verified, with the certificate. What
+ * holds rows of other files is dropped and begun again, in `check`.
+ * @throws CONFLICT where the database is complete, FENCED when a higher epoch took over
  */
 export async function openBoltLoad(
   context: BoltLoadContext,
@@ -48,7 +50,7 @@ async function markBuild(
   if (await databases.exists(database)) {
     const mark = await readMark(driver, database);
     if (mark && mark.epoch > request.epoch) throw fencedOut(request.customer, request.epoch, mark.epoch);
-    if (mark?.sealed || (!mark && !(await isEmpty(driver, database))))
+    if (!mark && !(await isEmpty(driver, database)))
       throw new GraphshiftError('CONFLICT', `database ${database} is there already; drop it first`);
   } else {
     await databases.create(database);
@@ -70,6 +72,8 @@ class BoltLoad implements Load {
   readonly #options: LoadOptions;
   readonly #onAbort = () => void this.#stop().catch(() => {});
   #child: ChildProcess<BoltCommands> | undefined;
+  /** Of an earlier run that had loaded the same files. */
+  #loaded: LoadCertificate | undefined;
   #manifest: SnapshotManifest | undefined;
   #ended: 'sealed' | 'aborted' | undefined;
   /** Set while seal must not be cut in two by an abort. */
@@ -105,7 +109,9 @@ class BoltLoad implements Load {
     };
     const { manifest, fingerprint } = await this.#call('check', job);
     this.#manifest = manifest;
-    if (this.#mark.plan !== fingerprint) {
+    if (this.#mark.plan === fingerprint) {
+      this.#loaded = this.#mark.certificate;
+    } else {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
         await talking(`begin ${this.#database} again`, () => this.#beginAgain());
@@ -115,17 +121,19 @@ class BoltLoad implements Load {
   }
 
   async nodes(): Promise<void> {
-    await this.#call('nodes', undefined);
+    this.#refuseEnded();
+    if (!this.#loaded) await this.#call('nodes', undefined);
   }
 
   async relationships(): Promise<void> {
-    await this.#call('relationships', undefined);
+    this.#refuseEnded();
+    if (!this.#loaded) await this.#call('relationships', undefined);
   }
 
   async seal(): Promise<LoadCertificate> {
-    const filled = await this.#call('finish', undefined);
+    this.#refuseEnded();
+    const certificate = this.#certify(this.#loaded ?? (await this.#call('finish', undefined)));
     await this.#child?.kill();
-    const certificate = this.#certify(filled);
     this.#refuseEnded();
     const sealed = talking(`seal ${this.#database}`, () => this.#seal(certificate));
     this.#sealing = sealed.catch(() => {});
@@ -140,7 +148,10 @@ class BoltLoad implements Load {
   async abort(options: AbortOptions = {}): Promise<void> {
     await this.#stop();
     if (this.#ended === 'sealed' || options.resumable) return;
-    await talking(`abort the load of ${this.#database}`, () => this.#drop());
+    await talking(`abort the load of ${this.#database}`, () => this.#drop()).catch((error: unknown) => {
+      // A newer holder decides what becomes of the build.
+      if (!(error instanceof GraphshiftError && error.code === 'FENCED')) throw error;
+    });
   }
 
   async #stop(): Promise<void> {
@@ -158,7 +169,8 @@ class BoltLoad implements Load {
     if (!(await databases.exists(this.#database))) return;
     const mark = await readMark(driver, this.#database);
     if (mark && mark.epoch > this.#request.epoch) return;
-    if (mark?.sealed) return;
+    // Of one that is complete, or that this very load has sealed, nothing is taken back.
+    if (!mark && !(await isEmpty(driver, this.#database))) return;
     await databases.drop(this.#database);
   }
 
