@@ -51,6 +51,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     log,
     keep: orchestrator.retention,
     drainMs: orchestrator.drain_seconds === undefined ? store.drainMs : orchestrator.drain_seconds * 1000,
+    drainDeadlineMs: orchestrator.drain_deadline_seconds * 1000,
   });
   const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
   const holder = options.instance ?? makeInstanceId();

@@ -89,6 +89,9 @@ const orchestrator = z.strictObject({
     .describe(
       'seconds that a replaced database stays for readers under way (300 on Neo4j, 0 on the embedded store)',
     ),
+  drain_deadline_seconds: above(0)
+    .default(3600)
+    .describe('seconds after which it goes, though transactions still run on it (Neo4j)'),
   id_property: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'must be a plain property name')

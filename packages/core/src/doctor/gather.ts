@@ -56,11 +56,12 @@ export async function gather(backend: Examined, graceMs: number): Promise<Pictur
 }
 
 function limitsOf({ settings, store }: Examined, graceMs: number): Limits {
-  const { retention, drain_seconds, settle_seconds, scan_interval, health_check_retry_delay } =
+  const { retention, drain_seconds, drain_deadline_seconds, settle_seconds, scan_interval, health_check_retry_delay } =
     settings.orchestrator;
+  const drainMs = drain_seconds === undefined ? store.drainMs : drain_seconds * 1000;
   return {
     keep: retention,
-    drainMs: drain_seconds === undefined ? store.drainMs : drain_seconds * 1000,
+    drainMs: store.readers ? Math.max(drainMs, drain_deadline_seconds * 1000) : drainMs,
     graceMs,
     // What looks unfinished settles six times as long; a scan comes before that, and may just have passed.
     recordMs: (settle_seconds * 6 + scan_interval * 2) * 1000,

@@ -238,6 +238,11 @@ export interface GraphStore extends Service {
    * dropped before. @default false
    */
   readonly resumesBuilds?: boolean;
+  /**
+   * How many transactions run on a database at this moment; a store without this method keeps what its readers have open.
+   * @returns undefined when the database is gone
+   */
+  readers?(database: string): Promise<number | undefined>;
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
   start(): Promise<void>;
   stop(): Promise<void>;

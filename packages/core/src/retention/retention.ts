@@ -22,6 +22,14 @@ export interface RetentionOptions {
   readonly keep: number;
   /** How long a database that the alias left stays for readers under way. */
   readonly drainMs: number;
+  /** How long at most, where transactions still run on it. @default no longer than `drainMs` */
+  readonly drainDeadlineMs?: number;
+}
+
+/** A database that goes, and why it may. */
+interface Due {
+  readonly database: DatabaseInfo;
+  readonly receipt: string;
 }
 
 /** Deployments that ended without going live: nothing needs what they built. */
@@ -45,10 +53,10 @@ export class Retention {
     if ((await this.#dueOf(customer)).length === 0) return [];
     const epoch = await changes.upkeepEpoch(customer);
     const dropped: string[] = [];
-    for (const database of await this.#dueOf(customer)) {
+    for (const { database, receipt } of await this.#dueOf(customer)) {
       if (!(await changes.drop(customer, database, epoch))) break;
       dropped.push(database.name);
-      await this.#markRetired(database);
+      await this.#markRetired(database, receipt);
     }
     return dropped;
   }
@@ -119,7 +127,7 @@ export class Retention {
     await changes.drop(customer, database, epoch);
   }
 
-  async #dueOf(customer: string): Promise<DatabaseInfo[]> {
+  async #dueOf(customer: string): Promise<Due[]> {
     const { databases, aliases } = await this.#options.store.list({ customer });
     const [alias] = aliases;
     // Mostly there is nothing beyond what is kept, whatever the records say.
@@ -128,14 +136,31 @@ export class Retention {
     return this.#due(alias, await withoutGivenUp(this.#options.deployments, databases));
   }
 
-  async #due(alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<DatabaseInfo[]> {
+  async #due(alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<Due[]> {
     const { clock, drainMs } = this.#options;
-    const due: DatabaseInfo[] = [];
+    const due: Due[] = [];
     for (const database of this.#retired(alias, databases)) {
-      const left = await this.#leftAt(alias, database);
-      if (clock.now() - left >= drainMs) due.push(database);
+      const leftMs = clock.now() - (await this.#leftAt(alias, database));
+      if (leftMs < drainMs) continue;
+      const receipt = await this.#drained(database, leftMs);
+      if (receipt !== undefined) due.push({ database, receipt });
     }
     return due;
+  }
+
+  /** What is written down about the drop, or undefined while transactions run on the database and may go on. */
+  async #drained({ name }: DatabaseInfo, leftMs: number): Promise<string | undefined> {
+    const { store, log, drainDeadlineMs = 0 } = this.#options;
+    const readers = (await store.readers?.(name)) ?? 0;
+    if (readers === 0) return `dropped ${name}`;
+    const running = `${readers} transaction${readers === 1 ? '' : 's'}`;
+    if (leftMs < drainDeadlineMs) {
+      log.debug({ database: name, readers }, `${name} is not dropped yet: ${running} still on it`);
+      return undefined;
+    }
+    const late = `${Math.round(leftMs / 1000)} s after the alias left it, ${running} still on it`;
+    log.warn({ database: name, readers }, `${name} is dropped at its deadline: ${late}`);
+    return `dropped ${name} at the deadline of ${drainDeadlineMs / 1000} s: ${late}`;
   }
 
   #retired(alias: AliasInfo, databases: readonly DatabaseInfo[]): DatabaseInfo[] {
@@ -170,13 +195,13 @@ export class Retention {
     }
   }
 
-  async #markRetired(database: DatabaseInfo): Promise<void> {
+  async #markRetired(database: DatabaseInfo, receipt = `dropped ${database.name}`): Promise<void> {
     if (database.snapshot === undefined) return;
     await this.#options.deployments.transition({
       id: deploymentId(database.snapshot),
       from: ['replaced'],
       to: 'retired',
-      detail: `dropped ${database.name}`,
+      detail: receipt,
     });
   }
 }

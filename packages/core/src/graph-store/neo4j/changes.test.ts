@@ -1,67 +1,197 @@
-import { useNeo4j } from '@graphshift/testkit';
+/** Alias changes and drops whose holder sleeps between any two of its steps, on a real server. */
+
+import { rejects, useNeo4j } from '@graphshift/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { rejects } from '../../../../testkit/src/rejects.ts';
-import type { AliasProperties, GraphStore } from '../graph-store.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { AliasProperties, GraphStore, PreparedChange } from '../graph-store.ts';
+import { Bookkeeping } from './bookkeeping.ts';
+import { Certificates } from './certificates.ts';
+import { Changes, type Checkpoint } from './changes.ts';
+import { Neo4jConnection } from './connection.ts';
+import { Databases } from './databases.ts';
+import { Fence } from './fence.ts';
 import { createNeo4jStore } from './store.ts';
 
 const neo4j = useNeo4j();
-const [ONE, TWO, THREE] = ['acme-1700000000', 'acme-1700086400', 'acme-1700086401'] as const;
+const BOOKKEEPING = 'graphshift-changes';
+const CUSTOMER = 'sleepy.inc';
+const [ONE, TWO, THREE] = [
+  'sleepy.inc-1700000000',
+  'sleepy.inc-1700086400',
+  'sleepy.inc-1700086401',
+] as const;
 let store: GraphStore;
 
-const properties = (epoch: number): AliasProperties => ({
-  epoch,
-  snapshot: 1_700_000_000,
-  contentHash: 'c0ffee',
-  since: '2024-01-01T00:00:00.000Z',
+const properties = (epoch: number, more: Partial<AliasProperties> = {}): AliasProperties => ({
+  ...{ epoch, snapshot: 1_700_000_000, contentHash: 'c0ffee', since: '2024-01-01T00:00:00.000Z' },
+  ...more,
 });
-const prepare = (database: string, epoch: number) =>
-  store.prepareAlias({ customer: 'acme', database, properties: properties(epoch) });
-const point = async (database: string, epoch: number) => (await prepare(database, epoch)).fire();
+const point = async (database: string, epoch: number) =>
+  (await store.prepareAlias({ customer: CUSTOMER, database, properties: properties(epoch) })).fire();
+const target = async () => (await store.alias(CUSTOMER))?.database;
+
+/** Changes of another process, with a place to sleep at each of its steps. */
+function sleeper(checkpoint: Checkpoint, changeTimeoutMs = 60_000) {
+  const { url, user: username, password } = neo4j;
+  const connection = new Neo4jConnection({ url, username, password });
+  const bookkeeping = new Bookkeeping(connection, BOOKKEEPING);
+  const databases = new Databases(connection, bookkeeping, systemClock);
+  const fence = new Fence(connection, bookkeeping, systemClock);
+  const certificates = new Certificates(connection.driver, BOOKKEEPING);
+  const options = { connection, fence, databases, certificates, changeTimeoutMs, checkpoint };
+  return { changes: new Changes({ ...options, installation: BOOKKEEPING }), close: () => connection.close() };
+}
 
 beforeAll(async () => {
   if (neo4j.problem) return;
-  const { url, user, password } = neo4j;
-  store = createNeo4jStore({ url, username: user, password });
+  const { url, user: username, password } = neo4j;
+  store = createNeo4jStore({ url, username, password, bookkeepingDatabase: BOOKKEEPING });
   await store.start();
-  return () => store.stop();
-});
-
-beforeEach(async () => {
-  for (const name of [ONE, TWO, THREE]) {
-    await neo4j.run('system', `CREATE DATABASE \`${name}\` IF NOT EXISTS WAIT`);
-    await neo4j.run(name, 'MERGE (:Person {name: "Ada"})');
-  }
+  await clear();
   return async () => {
-    await neo4j.run('system', 'DROP ALIAS acme IF EXISTS FOR DATABASE');
-    await neo4j.run('graphshift', 'MATCH (c:Customer) DETACH DELETE c');
+    await clear();
+    await store.stop();
   };
 });
 
-describe('changes', () => {
-  it('move, read back, fence', async () => {
-    expect(await store.alias('acme')).toBeUndefined();
+async function clear() {
+  await neo4j.run('system', `DROP ALIAS \`${CUSTOMER}\` IF EXISTS FOR DATABASE`);
+  for (const name of [ONE, TWO, THREE])
+    await neo4j.run('system', `DROP DATABASE \`${name}\` IF EXISTS DESTROY DATA WAIT`);
+}
+
+beforeEach(async () => {
+  await neo4j.run('system', `DROP ALIAS \`${CUSTOMER}\` IF EXISTS FOR DATABASE`);
+  await neo4j.run(BOOKKEEPING, 'MATCH (c:Customer) DELETE c');
+  for (const name of [ONE, TWO]) {
+    await neo4j.run('system', `CREATE DATABASE \`${name}\` IF NOT EXISTS WAIT`);
+    await neo4j.run(name, 'MERGE (:Person {name: "Ada"})');
+  }
+});
+
+const STEPS = ['raised', 'begun', 'prepared', 'read', 'changed'] as const;
+
+describe('a holder that sleeps while another takes over', () => {
+  it.each(STEPS.flatMap((step) => [[step, 'alias'] as const, [step, 'drop'] as const]))(
+    'changes nothing, whether it slept at "%s" of an %s',
+    async (step, kind) => {
+      if (kind === 'alias') await point(ONE, 1);
+      const sleeping = withResolvers();
+      const waking = withResolvers();
+      const late = sleeper(async (at) => {
+        if (at !== step) return;
+        sleeping.resolve(undefined);
+        await waking.promise;
+      });
+      const work = async (change: PreparedChange) => change.fire().finally(() => change.cancel());
+      const change = { customer: CUSTOMER, database: TWO, properties: properties(2) };
+      const made =
+        kind === 'alias'
+          ? late.changes.prepareAlias(change).then(work)
+          : late.changes.prepareDrop(CUSTOMER, TWO, 2).then(work);
+      const refused = rejects(made, 'FENCED');
+      await sleeping.promise;
+      const before = await store.takeOver(CUSTOMER, 3);
+      expect(before?.database).toBe(kind === 'alias' ? ONE : undefined);
+      waking.resolve(undefined);
+      await refused;
+      expect(await target()).toBe(kind === 'alias' ? ONE : undefined);
+      expect((await store.list({ customer: CUSTOMER })).databases.map(({ name }) => name)).toEqual([
+        ONE,
+        TWO,
+      ]);
+      // Nothing that it left keeps the new holder waiting.
+      await point(TWO, 3);
+      expect(await target()).toBe(TWO);
+      await late.close();
+    },
+  );
+
+  it('changes nothing when its time is over before it fires', async () => {
     await point(ONE, 1);
-    expect(await store.alias('ACME')).toEqual({ customer: 'acme', database: ONE, properties: properties(1) });
-    const late = await prepare(TWO, 1);
-    const kept = await store.prepareDrop('acme', THREE, 1);
-    expect(await store.takeOver('acme', 5)).toMatchObject({ database: ONE });
-    await rejects(late.fire(), 'FENCED');
-    await rejects(kept.fire(), 'FENCED');
-    await rejects(prepare(TWO, 1), 'FENCED');
-    await rejects(store.takeOver('acme', 4), 'FENCED');
-    await late.cancel();
-    expect(await store.epochFloor('acme')).toBe(5);
-    await point(TWO, 5);
-    expect(await store.alias('acme')).toMatchObject({ database: TWO, properties: { epoch: 5 } });
-    await (await store.prepareDrop('acme', THREE, 5)).fire();
-    expect((await store.list()).databases.map(({ name }) => name)).toEqual([ONE, TWO]);
-    console.log(await store.health());
-    console.log(
-      await store.query(
-        { alias: 'acme' },
-        'MATCH (p:Person) RETURN p, count(*) AS n, date("2020-01-01") AS d',
-      ),
+    const late = sleeper(async () => {}, 1000);
+    const change = { customer: CUSTOMER, database: TWO, properties: properties(1) };
+    const prepared = await late.changes.prepareAlias(change);
+    const left = () =>
+      neo4j.run(
+        'system',
+        "SHOW TRANSACTIONS YIELD metaData, status WHERE metaData.customer = 'sleepy.inc' AND status = 'Running' RETURN status",
+      );
+    await expect.poll(left, { timeout: 60_000 }).toEqual([]);
+    await rejects(prepared.fire(), 'FENCED');
+    expect(await target()).toBe(ONE);
+    await late.close();
+  });
+
+  it('has no prepared change of a lower epoch beside one of a higher, with many at once', async () => {
+    await point(ONE, 1);
+    const moves = Array.from({ length: 12 }, async (_, index) => {
+      const epoch = 2 + index;
+      const database = index % 2 ? ONE : TWO;
+      const change = await store.prepareAlias({
+        customer: CUSTOMER,
+        database,
+        properties: properties(epoch),
+      });
+      await change.fire().finally(() => change.cancel());
+      return epoch;
+    });
+    const done = (await Promise.allSettled(moves)).flatMap((one) =>
+      one.status === 'fulfilled' ? [one.value] : [],
     );
-    console.log(await store.counts(TWO));
+    // The highest is never fenced out, and nothing of a lower one came after it.
+    expect(done).toContain(13);
+    expect(await store.alias(CUSTOMER)).toMatchObject({ database: ONE, properties: { epoch: 13 } });
   });
 });
+
+describe('an alias', () => {
+  it('keeps pins and holds with whatever they say', async () => {
+    const pin = { since: '2024-01-01T00:00:00Z', reason: 'it\'s "pinned" `$x` é😀\n' };
+    const holds = [
+      { timestamp: 1_700_000_000, contentHash: 'ab', since: '2024-01-01T00:00:00Z', reason: pin.reason },
+    ];
+    const wanted = properties(4, { pin, holds });
+    await (await store.prepareAlias({ customer: CUSTOMER, database: ONE, properties: wanted })).fire();
+    expect(await store.alias('Sleepy.Inc')).toEqual({
+      customer: CUSTOMER,
+      database: ONE,
+      properties: wanted,
+    });
+    await point(ONE, 4);
+    expect((await store.alias(CUSTOMER))?.properties).toEqual(properties(4));
+  });
+
+  it('that somebody else made is read with epoch 0, and taken over by moving it', async () => {
+    await neo4j.run(
+      'system',
+      `CREATE ALIAS \`${CUSTOMER}\` FOR DATABASE \`${ONE}\` PROPERTIES {owner: 'team'}`,
+    );
+    expect(await store.alias(CUSTOMER)).toMatchObject({
+      database: ONE,
+      properties: { epoch: 0, snapshot: 1_700_000_000, contentHash: '' },
+    });
+    await point(TWO, 1);
+    expect(await target()).toBe(TWO);
+  });
+});
+
+it('counts the transactions that run on a database', async () => {
+  expect(await store.readers?.(ONE)).toBe(0);
+  const session = neo4j.driver().session({ database: ONE });
+  const tx = session.beginTransaction();
+  await (await tx).run('MATCH (p:Person) RETURN p');
+  expect(await store.readers?.(ONE)).toBe(1);
+  await (await tx).rollback();
+  await session.close();
+  expect(await store.readers?.(ONE)).toBe(0);
+  expect(await store.readers?.('sleepy.inc-1')).toBeUndefined();
+});
+
+function withResolvers() {
+  let resolve: (value: unknown) => void = () => {};
+  const promise = new Promise<unknown>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -25,7 +25,12 @@ export interface ChangesOptions {
   readonly installation: string;
   /** After which the server ends a change that is not fired. */
   readonly changeTimeoutMs: number;
+  /** Where tests let a holder sleep. Production passes nothing. */
+  readonly checkpoint?: Checkpoint;
 }
+
+/** Steps of a change: each is reached before the next begins. */
+export type Checkpoint = (step: 'raised' | 'begun' | 'prepared' | 'read' | 'changed') => Promise<void>;
 
 const SHOW_ALIASES = 'SHOW ALIASES FOR DATABASE YIELD name, database, properties';
 
@@ -108,6 +113,8 @@ export class Changes {
   ): Promise<PreparedChange> {
     const { connection, fence, changeTimeoutMs } = this.#options;
     const what = `${metadata.kind === 'alias' ? 'move alias to' : 'drop'} ${metadata.database}`;
+    const reach = this.#options.checkpoint ?? (async () => {});
+    await reach('raised');
     const session = connection.systemSession();
     let tx: Transaction | undefined;
     const cancel = async () => {
@@ -118,6 +125,7 @@ export class Changes {
     };
     try {
       tx = await session.beginTransaction({ timeout: changeTimeoutMs, metadata });
+      await reach('begun');
       await fence.check(metadata.customer, metadata.epoch);
       await this.#refuseOpposite(metadata);
       const current = await this.alias(metadata.customer);
@@ -132,8 +140,11 @@ export class Changes {
       tx = undefined;
       if (!prepared) throw fenced(metadata.customer, metadata.epoch);
       try {
+        await reach('prepared');
         refuseOlder(await aliasIn(prepared, metadata.customer), metadata);
+        await reach('read');
         await steps.act(prepared);
+        await reach('changed');
         await prepared.commit();
       } catch (error) {
         await prepared.close().catch(() => {});

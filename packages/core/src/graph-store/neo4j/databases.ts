@@ -158,6 +158,16 @@ export class Databases {
     throw new GraphshiftError('STORE_BUSY', `database ${name} does not ${what}`);
   }
 
+  /** Transactions that run on it now, or undefined when it is gone. */
+  async transactions(name: string): Promise<number | undefined> {
+    if (!(await this.exists(name))) return undefined;
+    const rows = await this.#connection.system(
+      'SHOW TRANSACTIONS YIELD transactionId, database WHERE database = $name RETURN transactionId',
+      { name },
+    );
+    return rows.length;
+  }
+
   /** The highest epoch in the marks of a customer's databases; 0 for none. */
   async highestMark(customer: string): Promise<number> {
     const databases = await this.list(customer);

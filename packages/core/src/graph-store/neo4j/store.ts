@@ -94,6 +94,10 @@ class Neo4jStore implements GraphStore {
     return readHealth(this.#connection, this.#databases, this.#bookkeeping);
   }
 
+  readers(database: string): Promise<number | undefined> {
+    return doing(`ask who reads ${database}`, () => this.#databases.transactions(database));
+  }
+
   list({ customer }: { readonly customer?: string } = {}): Promise<StoreListing> {
     return doing('list databases and aliases', async () => {
       const owner = customer === undefined ? undefined : ownerName(customer);
