@@ -3,11 +3,12 @@
 import neo4j from 'neo4j-driver';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { CertifiedCount } from '../../graph-store.ts';
+import { quoteName } from '../names.ts';
 import { isOutOfMemory } from './failures.ts';
 import type { GroupPlan, LoadPlan } from './plan.ts';
 import { type Build, type ChunkState, fenced, readChunks, runAlone } from './progress-marks.ts';
 import type { BoltSettings } from './settings.ts';
-import { NODE_CONSTRAINT, NODE_LABEL, quoteName } from './statements.ts';
+import { NODE_CONSTRAINT, NODE_LABEL } from './statements.ts';
 
 /** Of nodes that lose a label in one transaction, for each row that may be written in one. */
 const STRIP_FACTOR = 2;
