@@ -54,7 +54,7 @@ it('takes what schema.cypher says, then what the live database has, and moves ba
   // Somebody helps the readers of the live database.
   const live = `${customer}-${FIRST}`;
   await server.run(live, 'CREATE FULLTEXT INDEX people FOR (p:Person) ON EACH [p.name]');
-  await server.run(live, 'CREATE CONSTRAINT one_of_each FOR (c:Company) REQUIRE c.id IS UNIQUE');
+  await server.run(live, 'CREATE CONSTRAINT one_of_each FOR (c:Company) REQUIRE c.name IS UNIQUE');
 
   const proven = system.holdAt('verify.proven');
   const second = await drop(SECOND, 21, { 'verify.cypher': PEOPLE(25) });
@@ -65,6 +65,7 @@ it('takes what schema.cypher says, then what the live database has, and moves ba
   await system.reaches(second, 'live');
   expect(await namesOf(SECOND, 'INDEXES')).toEqual(expect.arrayContaining(['by_name', 'people', 'late']));
   expect((await namesOf(SECOND, 'INDEXES')).filter((name) => /graphshift/i.test(String(name)))).toEqual([]);
+  expect(await namesOf(SECOND, 'CONSTRAINTS')).toContain('one_of_each');
   expect(await system.people(customer)).toBe(21);
 
   await writeFile(join(system.installation.data, customer, String(SECOND), 'verify.cypher'), PEOPLE(20));
