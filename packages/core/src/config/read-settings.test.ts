@@ -185,6 +185,21 @@ describe('what is wrong', () => {
     expect(refused({ flags })).toEqual([line]);
   });
 
+  it.each([
+    [{ url: 'neo4j://neo4j:hunter2@db.example:7687' }, 'store.url carries a user name or password'],
+    [
+      { password: 'hunter2', password_file: 'secret.txt' },
+      'store.password and store.password_file are both set',
+    ],
+    [{ bookkeeping_database: 'acme-1700000000' }, 'store.bookkeeping_database is "acme-1700000000"'],
+    [{ bookkeeping_database: 'system' }, 'store.bookkeeping_database is "system"'],
+  ])('of the store is told without a secret: %j', (values, line) => {
+    const flags = Object.fromEntries(Object.entries(values).map(([key, value]) => [`store.${key}`, value]));
+    const lines = refused({ flags }).join('\n');
+    expect(lines).toContain(line);
+    expect(lines).not.toContain('hunter2');
+  });
+
   it('is not a bake that the drain outlasts', () => {
     const flags = {
       'orchestrator.retention': 1,

@@ -56,8 +56,14 @@ export async function gather(backend: Examined, graceMs: number): Promise<Pictur
 }
 
 function limitsOf({ settings, store }: Examined, graceMs: number): Limits {
-  const { retention, drain_seconds, drain_deadline_seconds, settle_seconds, scan_interval, health_check_retry_delay } =
-    settings.orchestrator;
+  const {
+    retention,
+    drain_seconds,
+    drain_deadline_seconds,
+    settle_seconds,
+    scan_interval,
+    health_check_retry_delay,
+  } = settings.orchestrator;
   const drainMs = drain_seconds === undefined ? store.drainMs : drain_seconds * 1000;
   return {
     keep: retention,

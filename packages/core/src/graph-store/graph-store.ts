@@ -120,6 +120,11 @@ export interface LoadCertificate extends LoadMark {
   readonly contentHash: string;
   readonly nodes: readonly CertifiedCount[];
   readonly relationships: readonly CertifiedCount[];
+  /**
+   * Rows by every label that they name, of whatever folder, from a store that counts a node under each of its labels;
+   * else the store counts by the folders' labels alone.
+   */
+  readonly labels?: Readonly<Record<string, number>>;
   readonly bytes: number;
   /** Peak resident memory of the loading process in bytes. */
   readonly peakMemory: number;

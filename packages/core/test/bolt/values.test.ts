@@ -1,13 +1,16 @@
 /** Every type that files may have arrives exactly, or its column is refused by name. */
 
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { rejects } from '@graphshift/testkit';
-import neo4j from 'neo4j-driver';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { BoltSettings } from '../../src/graph-store/neo4j/bolt/settings.ts';
+import { planLoad } from '../../src/graph-store/neo4j/bolt/plan.ts';
+import { BOLT_DEFAULTS, type BoltSettings } from '../../src/graph-store/neo4j/bolt/settings.ts';
 import { removeMark } from '../../src/graph-store/neo4j/load-mark.ts';
 import { databaseName } from '../../src/snapshot/names.ts';
+import { inspectSnapshot } from '../../src/snapshot-source/inspect.ts';
+import { withDuck, writeSnapshot } from '../../src/snapshot-source/simulate.ts';
 import { FIXTURES, LABEL } from '../formats/load.ts';
 import { KEPT } from '../formats/matrix.ts';
 import { expectWhole, loadWhole, useBolt } from './bench.ts';
@@ -45,6 +48,7 @@ function expected(name: string, stored: string, values: readonly unknown[]): unk
 async function load(files: readonly string[], settings: Partial<BoltSettings> = {}) {
   const path = join(bench.directory, bench.customer, String(T));
   const folder = join(path, 'nodes', LABEL);
+  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const file of files) await copyFile(join(FIXTURES, file), join(folder, basename(file)));
   return bench.open({ path, timestamp: T, epoch: 1 }, settings);
@@ -72,5 +76,86 @@ describe('a value arrives exact', () => {
         const type = types.get(name)?.replaceAll(' NOT NULL', '');
         if (type && !type.startsWith('LIST')) expect(row.neo4j, name).toContain(type);
       }
+  });
+});
+
+/** One node file with one column, and what the check of it is refused with; no server is asked. */
+async function refusal(odd: string, decimals: BoltSettings['decimals'] = 'float') {
+  const directory = await mkdtemp(join(tmpdir(), 'graphshift-values-'));
+  try {
+    const path = await writeSnapshot(directory, {
+      customer: 'acme',
+      timestamp: T,
+      nodes: { Thing: `SELECT 'a' AS id, 'Thing' AS labels, ${odd} AS odd` },
+    });
+    return await withDuck(async (duck) => {
+      const manifest = await inspectSnapshot(duck, path);
+      const settings = { ...BOLT_DEFAULTS, decimals, scratchDirectory: directory };
+      return (await rejects(planLoad(duck, manifest, settings), 'COLUMN_TYPE')).message;
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+describe('a column that Neo4j cannot keep is refused by name before a row is stored', () => {
+  it.each([
+    ['a list in a list', '[[1]]', 'Neo4j stores no list in a list'],
+    ['a list of bytes', "['a'::BLOB]", 'a list of bytes'],
+    ['a null in a list', '[1, NULL]', 'a list of it has a null'],
+    ['an integer beyond 63 bits', '18446744073709551615::UBIGINT', '18446744073709551615 is beyond 2^63 - 1'],
+    ['an infinite date', "'infinity'::DATE", 'outside the years 1 to 9999'],
+  ])('%s', async (_, select, words) => {
+    const message = await refusal(select);
+    expect(message).toContain('nodes/Thing: column "odd": ');
+    expect(message).toContain(words);
+  });
+
+  it('a decimal, where the setting says so', async () => {
+    expect(await refusal('1.5::DECIMAL(4, 1)', 'refuse')).toContain('it is a decimal');
+  });
+});
+
+describe('as configured', () => {
+  it('decimals and large integers become text, and the id goes', async () => {
+    const path = await bench.write({
+      timestamp: T,
+      nodes: {
+        Thing: `SELECT i AS id, CASE WHEN i = 1 THEN 'Thing, Odd one' ELSE 'Thing' END AS labels,
+          1.50::DECIMAL(4, 2) AS price, 18446744073709551615::UBIGINT AS wide, 'nan'::DOUBLE AS ratio FROM range(3) t(i)`,
+      },
+      relationships: {
+        'IS LIKE':
+          "SELECT 0 AS s, 1 AS t, 'IS LIKE' AS type, '2001-01-01 00:00:00.5+00'::TIMESTAMPTZ AS \"it's\"",
+      },
+    });
+    const settings = { decimals: 'text', unsigned: 'text', keepId: false } as const;
+    const certificate = await loadWhole(await bench.open({ path, timestamp: T, epoch: 1 }, settings));
+    expectWhole(certificate);
+    await removeMark(bench.driver, database(), 1);
+    const rows = await bench.neo4j.run(
+      database(),
+      "MATCH (a)-[r:`IS LIKE`]->(b:`Odd one`) RETURN properties(a) AS a, labels(b) AS labels, toString(r.`it's`) AS time",
+    );
+    expect(rows).toEqual([
+      {
+        a: { price: '1.50', wide: '18446744073709551615', ratio: Number.NaN },
+        labels: ['Odd one', 'Thing'],
+        time: '2001-01-01T00:00:00.5Z',
+      },
+    ]);
+    expect(
+      await bench.neo4j.run(database(), 'SHOW INDEXES YIELD type WHERE type <> "LOOKUP" RETURN type'),
+    ).toEqual([]);
+  });
+
+  it('labels of the loader are refused', async () => {
+    const path = await bench.write({
+      timestamp: T,
+      nodes: { Thing: "SELECT 'a' AS id, ['Thing', '_GraphshiftLoad'] AS labels" },
+    });
+    const load = await bench.open({ path, timestamp: T, epoch: 1 });
+    await rejects(load.check(), 'NAME_INVALID');
+    await load.abort();
   });
 });

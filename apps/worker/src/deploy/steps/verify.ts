@@ -63,21 +63,25 @@ export function checkCertificate(certificate: LoadCertificate): void {
 export function checkCounts(certificate: LoadCertificate, counts: Counts): void {
   const compare = (
     kind: string,
-    certified: readonly CertifiedCount[],
+    certified: Readonly<Record<string, number>>,
     found: Readonly<Record<string, number>>,
   ) => {
-    for (const { name, counted } of certified) {
+    for (const [name, counted] of Object.entries(certified)) {
       if ((found[name] ?? 0) === counted) continue;
       const message = `${certificate.database}: the store has ${found[name] ?? 0} ${kind} ${name}, the certificate ${counted}`;
       throw new GraphshiftError('CERTIFICATE', message);
     }
-    const strange = Object.keys(found).find((name) => !certified.some((count) => count.name === name));
+    const strange = Object.keys(found).find((name) => !Object.hasOwn(certified, name));
     if (strange === undefined) return;
     throw new GraphshiftError(
       'CERTIFICATE',
       `${certificate.database}: the store has ${kind} ${strange}, the certificate none`,
     );
   };
-  compare('nodes of', certificate.nodes, counts.labels);
-  compare('relationships of', certificate.relationships, counts.types);
+  compare('nodes of', certificate.labels ?? byName(certificate.nodes), counts.labels);
+  compare('relationships of', byName(certificate.relationships), counts.types);
+}
+
+function byName(counts: readonly CertifiedCount[]): Record<string, number> {
+  return Object.fromEntries(counts.map(({ name, counted }) => [name, counted]));
 }

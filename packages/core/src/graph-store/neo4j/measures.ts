@@ -5,6 +5,7 @@
 
 import type { Driver, Session } from 'neo4j-driver';
 import type { StoreHealth } from '../graph-store.ts';
+import { serverCode } from './server-errors.ts';
 
 /** The measures of a server; one that it does not tell is left out, and `missing` says why. */
 export type ServerMeasures = Required<Pick<StoreHealth, 'percent' | 'meaning' | 'missing'>> &
@@ -75,7 +76,7 @@ async function queryBeans(ask: Ask, query: string, columns: string): Promise<Row
   try {
     return await ask(`CALL dbms.queryJmx($query) YIELD name, attributes RETURN name, ${columns}`, { query });
   } catch (error) {
-    const { code } = error as { code?: unknown };
+    const code = serverCode(error);
     if (code === NOT_THERE) return { missing: 'the server has no procedure dbms.queryJmx' };
     if (code !== FORBIDDEN) throw error;
     return {
@@ -139,8 +140,11 @@ export function pageCacheOf(beans: readonly Row[]): { readonly percent: number }
 
 /** The server's limit on its databases, or why it is not known. */
 async function readLimit(ask: Ask): Promise<number | string> {
-  const [row] = await ask('SHOW SETTINGS YIELD name, value WHERE name = $name RETURN value', {
-    name: LIMIT_SETTING,
+  const statement = 'SHOW SETTINGS YIELD name, value WHERE name = $name RETURN value';
+  const [row] = await ask(statement, { name: LIMIT_SETTING }).catch((error: unknown): Row[] => {
+    // Servers before 5.6 do not know the command.
+    if (!/\.(Statement\.SyntaxError|Security\.Forbidden)$/.test(serverCode(error))) throw error;
+    return [];
   });
   const limit = Number(row?.value ?? Number.NaN);
   if (Number.isSafeInteger(limit)) return limit;

@@ -5,6 +5,7 @@ import { systemClock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/log.ts';
 import { databaseName } from '../../snapshot/names.ts';
+import { readSchemaFile } from '../../verify/schema-file.ts';
 import type {
   AliasChange,
   AliasInfo,
@@ -37,6 +38,7 @@ import { readMark, removeMark } from './load-mark.ts';
 import { ownerName } from './names.ts';
 import { accessOf, type Neo4jStoreOptions } from './options.ts';
 import { carryOver } from './parity/carry-over.ts';
+import { parseSchemaFile } from './parity/schema.ts';
 import { countRows, runQuery } from './query.ts';
 import { storeError } from './server-errors.ts';
 
@@ -127,6 +129,8 @@ class Neo4jStore implements GraphStore {
       const customer = ownerName(request.customer);
       await this.#refuseTaken(customer);
       await this.#fence.check(customer, request.epoch);
+      // What is wrong there is said before a row is loaded.
+      parseSchemaFile((await readSchemaFile(request.path)) ?? []);
       return openBoltLoad(this.#loadContext(customer, request.epoch), { ...request, customer }, options);
     });
   }

@@ -3,11 +3,13 @@
 import neo4j from 'neo4j-driver';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { CertifiedCount } from '../../graph-store.ts';
+import { quoteName } from '../names.ts';
 import { isOutOfMemory } from './failures.ts';
+import type { FilledDatabase } from './load-commands.ts';
 import type { GroupPlan, LoadPlan } from './plan.ts';
 import { type Build, type ChunkState, fenced, readChunks, runAlone } from './progress-marks.ts';
 import type { BoltSettings } from './settings.ts';
-import { NODE_CONSTRAINT, NODE_LABEL, quoteName } from './statements.ts';
+import { NODE_CONSTRAINT, NODE_LABEL } from './statements.ts';
 
 /** Of nodes that lose a label in one transaction, for each row that may be written in one. */
 const STRIP_FACTOR = 2;
@@ -77,9 +79,10 @@ async function strip(build: Build, id: string, limit: number): Promise<number | 
 export async function certifyCounts(
   build: Build,
   plan: LoadPlan,
-): Promise<{ nodes: CertifiedCount[]; relationships: CertifiedCount[] }> {
+): Promise<Omit<FilledDatabase, 'peakMemory'>> {
   const states = await readChunks(build);
   const labels = labelRows(plan);
+  const byLabel = Object.fromEntries(labels);
   const nodes: CertifiedCount[] = [];
   const relationships: CertifiedCount[] = [];
   for (const group of plan.groups) {
@@ -90,7 +93,7 @@ export async function certifyCounts(
     }
     const all = await count(build, `(n:${quoteName(group.name)})`, 'n');
     // Nodes of other folders may have this label too.
-    const others = (labels.get(group.name) ?? group.rows) - group.rows;
+    const others = (labels.get(group.name) ?? 0) - group.rows;
     nodes.push({ ...stations(group, states), counted: all - others });
     labels.delete(group.name);
   }
@@ -102,15 +105,17 @@ export async function certifyCounts(
     plan.groups.reduce((sum, group) => sum + (group.kind === kind ? group.rows : 0), 0);
   refuseCount('the graph, in nodes', total('nodes'), (await count(build, '(n)', 'n')) - others);
   refuseCount('the graph, in relationships', total('relationships'), await count(build, '()-[r]->()', 'r'));
-  return { nodes, relationships };
+  return { nodes, relationships, labels: byLabel };
 }
 
 /** Rows by label, over all folders. */
 function labelRows(plan: LoadPlan): Map<string, number> {
   const rows = new Map<string, number>();
-  for (const { labelSets } of plan.groups)
-    for (const set of labelSets)
-      for (const label of set.labels) rows.set(label, (rows.get(label) ?? 0) + set.rows);
+  const add = (label: string, more: number) => rows.set(label, (rows.get(label) ?? 0) + more);
+  for (const { kind, name, labelSets, rows: all } of plan.groups) {
+    if (kind === 'nodes' && labelSets.length === 0) add(name, all);
+    for (const set of labelSets) for (const label of set.labels) add(label, set.rows);
+  }
   return rows;
 }
 

@@ -16,7 +16,7 @@ import {
 } from '../../../snapshot-source/layout.ts';
 import type { LoadProgress } from '../../graph-store.ts';
 import { BatchSize } from './batches.ts';
-import { loadFailure } from './failures.ts';
+import { isOfServer, loadFailure } from './failures.ts';
 import { fill, isFilled, openLoadDriver } from './filling.ts';
 import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts';
 import type { BoltCommands, BoltJob, CheckedJob, FilledDatabase } from './load-commands.ts';
@@ -165,8 +165,7 @@ async function catalogued<T>(what: string, run: () => Promise<T>): Promise<T> {
 
 /** DuckDB does not say which file and column it could not read; the driver's errors have codes of their own. */
 async function explained(error: unknown): Promise<unknown> {
-  const ofDriver = (error as { code?: unknown } | undefined)?.code !== undefined;
-  if (error instanceof GraphshiftError || ofDriver || !work) return error;
+  if (error instanceof GraphshiftError || isOfServer(error) || !work) return error;
   return readFailure(work.duck, work.job.path, work.listing.files, error).catch(() => error);
 }
 

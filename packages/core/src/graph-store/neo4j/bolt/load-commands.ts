@@ -25,6 +25,8 @@ export interface CheckedJob {
 export interface FilledDatabase {
   readonly nodes: readonly CertifiedCount[];
   readonly relationships: readonly CertifiedCount[];
+  /** Rows by every label that they name. */
+  readonly labels?: Readonly<Record<string, number>>;
   /** In bytes. */
   readonly peakMemory: number;
 }

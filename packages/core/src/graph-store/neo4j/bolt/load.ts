@@ -190,7 +190,7 @@ class BoltLoad implements Load {
     await rm(this.#scratch, { recursive: true, force: true });
   }
 
-  #certify({ nodes, relationships, peakMemory }: FilledDatabase): LoadCertificate {
+  #certify({ nodes, relationships, labels, peakMemory }: FilledDatabase): LoadCertificate {
     refuseMismatch([...nodes, ...relationships]);
     const { customer, timestamp, run, epoch } = this.#request;
     return {
@@ -202,6 +202,7 @@ class BoltLoad implements Load {
       contentHash: this.#manifest?.contentHash ?? '',
       nodes,
       relationships,
+      ...(labels && { labels }),
       bytes: this.#manifest?.bytes ?? 0,
       peakMemory,
     };

@@ -13,8 +13,8 @@ import { type Duck, quoteIdentifier } from '../../../snapshot-source/duckdb.ts';
 import { type GroupKind, nameProblem } from '../../../snapshot-source/layout.ts';
 import { leadingColumns } from '../../../snapshot-source/schema.ts';
 import { labelsExpression, viewOf } from '../../../snapshot-source/views.ts';
+import { quoteName } from '../names.ts';
 import type { BoltSettings } from './settings.ts';
-import { quoteName } from './statements.ts';
 import { planValue, probes, rangeOf, type ValuePlan } from './values.ts';
 
 /** Labels and types that are the loader's own begin so. */

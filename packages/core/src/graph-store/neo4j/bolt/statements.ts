@@ -1,20 +1,12 @@
 /** The statements of a load. One text for each label or type and its columns, so that the server plans each once. */
 
-import { GraphshiftError } from '../../../platform/errors.ts';
 import type { GroupKind } from '../../../snapshot-source/layout.ts';
 import { CHUNK_LABEL } from '../load-mark.ts';
+import { quoteName } from '../names.ts';
 
 /** Every node of a build has it, so that ends are found whatever label they have; it goes before the load ends. */
 export const NODE_LABEL = '_GraphshiftNode';
 export const NODE_CONSTRAINT = '_graphshift_node';
-
-/** A name in back-ticks; whatever it holds stays a name. @throws NAME_INVALID for one that Neo4j cannot have */
-export function quoteName(name: string): string {
-  // The server turns \uXXXX into its character before it looks for the end of a name.
-  if (name === '' || name.includes('\0') || /\\u/i.test(name))
-    throw new GraphshiftError('NAME_INVALID', `Neo4j cannot name anything ${JSON.stringify(name)}`);
-  return `\`${name.replaceAll('`', '``')}\``;
-}
 
 /**
  * Writes rows from lists of values, one a column: `$rows` of them, from `$c0` (`$c1`) on.

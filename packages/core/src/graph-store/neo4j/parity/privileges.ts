@@ -6,6 +6,7 @@
 
 import type { Session } from 'neo4j-driver';
 import { GraphshiftError, messageOf } from '../../../platform/errors.ts';
+import { serverCode } from '../server-errors.ts';
 import { type PrivilegeCommand, parsePrivilege } from './privilege-command.ts';
 import { tokensOf } from './tokens.ts';
 
@@ -27,6 +28,8 @@ interface Read extends PrivilegeRow {
 
 const UNSUPPORTED = 'Neo.ClientError.Statement.UnsupportedAdministrationCommand';
 const FORBIDDEN = 'Neo.ClientError.Security.Forbidden';
+/** Codes with which a server refuses a statement for good. */
+const REFUSED = /^Neo\.ClientError\.(Statement|General|Database|Security\.Forbidden)/;
 
 /**
  * @param session on the system database
@@ -44,7 +47,7 @@ export async function copyPrivileges(
     await session
       .executeWrite((tx) => tx.run(statement))
       .catch((error: unknown) => {
-        if (!/^Neo\.ClientError\./.test(codeOf(error))) throw error;
+        if (!REFUSED.test(serverCode(error))) throw error;
         throw new GraphshiftError('PARITY', `${name(command, live)} cannot be carried: ${messageOf(error)}`, {
           cause: error,
         });
@@ -108,8 +111,8 @@ async function readPrivileges(session: Session, live: string): Promise<Privilege
       immutable: record.get('immutable') === true,
     }));
   } catch (error) {
-    if (codeOf(error) === UNSUPPORTED) return undefined;
-    if (codeOf(error) !== FORBIDDEN) throw error;
+    if (serverCode(error) === UNSUPPORTED) return undefined;
+    if (serverCode(error) !== FORBIDDEN) throw error;
     const grant = 'GRANT SHOW PRIVILEGE ON DBMS lets its role do so';
     throw new GraphshiftError(
       'PARITY',
@@ -121,8 +124,4 @@ async function readPrivileges(session: Session, live: string): Promise<Privilege
 
 function name(command: string, live: string): string {
   return `privilege ${JSON.stringify(command)} on ${live}`;
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code);
 }

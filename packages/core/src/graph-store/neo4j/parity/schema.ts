@@ -3,6 +3,7 @@
 import type { Session } from 'neo4j-driver';
 import { GraphshiftError, messageOf } from '../../../platform/errors.ts';
 import type { SchemaFileStatement } from '../../graph-store.ts';
+import { serverCode, storeError } from '../server-errors.ts';
 import { describeItem, readSchema, type SchemaItem } from './live-schema.ts';
 import { parseSchemaStatement, type SchemaStatement, shorten } from './schema-statement.ts';
 import { literally } from './tokens.ts';
@@ -110,10 +111,13 @@ async function make(session: Session, wanted: Wanted, timeoutMs: number): Promis
     // Retried by the driver: two workers that make the same things can deadlock on a label.
     await session.executeWrite((tx) => tx.run(wanted.bare), { timeout: timeoutMs });
   } catch (error) {
-    const code = String((error as { code?: unknown }).code);
+    const code = serverCode(error);
     if (isThere(code, wanted, messageOf(error))) return;
-    // What the server says of the statement stays so; all else passes.
-    if (!/^Neo\.(ClientError\.(Schema|Statement|Security)|DatabaseError\.Schema)\./.test(code)) throw error;
+    // What the server says of the statement stays so; all else passes, a full disk too.
+    const said = /^Neo\.(ClientError\.(Schema|Statement|Security\.Forbidden)|DatabaseError\.Schema)/.test(
+      code,
+    );
+    if (!said || storeError(error, wanted.origin).class === 'capacity') throw error;
     const message = `${wanted.origin} cannot be made in the new database: ${oneLine(messageOf(error))}`;
     throw new GraphshiftError('PARITY', message, { cause: error, details: { code } });
   }
@@ -159,7 +163,7 @@ export async function awaitIndexes(
 }
 
 function refuseOthers(error: unknown): void {
-  if ((error as { code?: unknown }).code !== 'Neo.ClientError.Procedure.ProcedureCallFailed') throw error;
+  if (serverCode(error) !== 'Neo.ClientError.Procedure.ProcedureCallFailed') throw error;
 }
 
 function oneLine(text: string): string {
