@@ -1,3 +1,12 @@
+export {
+  AliasReaders,
+  fillReadDatabase,
+  READ_MODES,
+  type ReadMode,
+  type Readings,
+  type SwitchPlan,
+  switchUnderReaders,
+} from './alias-readers.ts';
 export { findBrowser, NO_BROWSER } from './browser.ts';
 export {
   type ContractOptions,
