@@ -41,13 +41,14 @@ export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';
-export { gateThresholds } from './gate/thresholds.ts';
+export { gateThresholds, limitInWords } from './gate/thresholds.ts';
 export { type AliasReader, openAliasReader } from './graph-store/embedded/reader.ts';
 export { createEmbeddedStore, type EmbeddedStoreOptions } from './graph-store/embedded/store.ts';
 export type {
   AliasChange,
   AliasInfo,
   AliasProperties,
+  CarryOverRequest,
   CertifiedCount,
   Counts,
   DatabaseInfo,
@@ -58,10 +59,12 @@ export type {
   LoadOptions,
   LoadProgress,
   LoadRequest,
+  ParityReport,
   PreparedChange,
   QueryOptions,
   QueryResult,
   QueryTarget,
+  SchemaFileStatement,
   StoreHealth,
   StoreListing,
 } from './graph-store/graph-store.ts';

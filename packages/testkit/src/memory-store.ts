@@ -135,6 +135,10 @@ export class MemoryStore implements GraphStore {
     return { labels: Object.fromEntries(nodes.map(({ name, counted }) => [name, counted])), types: {} };
   }
 
+  async carryOver() {
+    return { indexes: 0, constraints: 0, privileges: 0, notes: [] };
+  }
+
   async unmark(database: string, epoch: number): Promise<void> {
     const stored = this.#databases.get(database);
     if (!stored) throw new GraphshiftError('NOT_FOUND', `no database ${database}`);

@@ -64,11 +64,13 @@ const orchestrator = z.strictObject({
   max_databases: whole(1).default(50).describe('databases in the store at which the gate closes'),
   heap_threshold_percent: percent
     .default(85)
-    .describe("percent of the store's heap at which the gate closes"),
+    .describe("percent of the store's heap at which the gate closes (100: never)"),
   pagecache_threshold_percent: percent
     .default(90)
-    .describe('percent of the page cache at which the gate closes'),
-  disk_threshold_percent: percent.default(95).describe('percent of the disk at which the gate closes'),
+    .describe('percent of the page cache at which the gate closes (100: never)'),
+  disk_threshold_percent: percent
+    .default(95)
+    .describe('percent of the disk at which the gate closes (100: never)'),
   health_check_retry_delay: above(0)
     .default(60)
     .describe('seconds until a deployment looks at a closed gate again'),

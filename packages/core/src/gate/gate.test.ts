@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StoreHealth } from '../graph-store/graph-store.ts';
-import { closedReason, type GateThresholds } from './thresholds.ts';
+import type { DatabaseInfo, StoreHealth } from '../graph-store/graph-store.ts';
+import { closedReason, type GateThresholds, limitInWords, roomOf } from './thresholds.ts';
 
 const THRESHOLDS: GateThresholds = {
   maxDatabases: 50,
@@ -41,5 +41,39 @@ describe('closedReason', () => {
         expect(closedReason({ ...WELL, percent: measures }, THRESHOLDS) === undefined).toBe(below);
       }),
     );
+  });
+});
+
+it('does not close at a threshold of 100, which is for measures that are well when full', () => {
+  const full = { ...WELL, percent: { pagecache: 100 } };
+  expect(closedReason(full, { ...THRESHOLDS, pagecachePercent: 100 })).toBeUndefined();
+  expect(closedReason(full, { ...THRESHOLDS, pagecachePercent: 99 })).toBeDefined();
+});
+
+describe('roomOf', () => {
+  const database = (name: string, state: DatabaseInfo['state'] = 'complete'): DatabaseInfo => {
+    const [, customer = '', timestamp] = /^([a-z]+)-(\d+)/.exec(name) ?? [];
+    return { name, state, snapshot: { customer, timestamp: Number(timestamp) } };
+  };
+  const databases = [
+    database('acme-100'),
+    // On Neo4j a build has its final name; on the embedded store it has not, and its reservation stands for it.
+    database('acme-200', 'building'),
+    database('acme-300.r1.building', 'building'),
+  ];
+  const room = (health: Partial<StoreHealth>) =>
+    roomOf({ ...WELL, ...health }, { databases, aliases: [] }, 50);
+
+  it('is max_databases where the server has no limit, or one that leaves more', () => {
+    const existing = ['acme-100', 'acme-200'];
+    expect(room({})).toEqual({ existing, max: 50 });
+    expect(room({ databases: { existing: 12, limit: 100 } })).toEqual({ existing, max: 50 });
+  });
+
+  it("is what the server's limit leaves beside others' databases and its own", () => {
+    const shared = room({ databases: { existing: 92, limit: 100 } });
+    expect(shared.max).toBe(10);
+    expect(limitInWords(shared)).toBe("at most 10 databases (the server takes 100, 90 of them others')");
+    expect(room({ databases: { existing: 102, limit: 100 } }).max).toBe(0);
   });
 });

@@ -3,14 +3,13 @@
 import type { StoreHealth } from '../graph-store/graph-store.ts';
 import type { Logger } from '../platform/log.ts';
 import type { StoreReadings } from './readings.ts';
-import { closedReason, type GateThresholds, MEASURES } from './thresholds.ts';
+import { closedReason, type GateThresholds, MEASURES, type Room, roomOf } from './thresholds.ts';
 
 export type GateReading =
   | {
       readonly open: true;
       readonly health: StoreHealth;
-      /** Names of the databases; builds are left out. */
-      readonly existing: readonly string[];
+      readonly room: Room;
       /** Redis server time in ms just before the listing began. */
       readonly listedAt: number;
     }
@@ -43,9 +42,7 @@ export class Gate {
     if (reason !== undefined) return { open: false, reason, health };
     if (!listing) return { open: false, reason: 'the store does not say what it holds', health };
     this.#nameMissing(health);
-    // A build stands for the database that it becomes, which has the reservation.
-    const existing = listing.databases.filter(({ state }) => state !== 'building').map(({ name }) => name);
-    return { open: true, health, existing, listedAt };
+    return { open: true, health, room: roomOf(health, listing, thresholds.maxDatabases), listedAt };
   }
 
   /** A threshold that can never close the gate must not look as if it could. */
@@ -53,7 +50,14 @@ export class Gate {
     for (const { key, name, setting } of MEASURES) {
       if (health.percent[key] !== undefined || this.#missing.has(key)) continue;
       this.#missing.add(key);
-      this.#options.log.info(`gate: this store offers no ${name} measure; ${setting} is left out`);
+      const why = health.missing?.[key];
+      this.#options.log.info(
+        `gate: this store offers no ${name} measure${why === undefined ? '' : `: ${why}`}; ${setting} is left out`,
+      );
     }
+    const why = health.missing?.databases;
+    if (why === undefined || this.#missing.has('databases')) return;
+    this.#missing.add('databases');
+    this.#options.log.info(`gate: the store's own limit on databases is left out: ${why}`);
   }
 }

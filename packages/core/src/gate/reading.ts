@@ -22,6 +22,9 @@ export interface GateView {
   /** Measures in percent of their limit; those that the store offers. */
   readonly percent: StoreHealth['percent'];
   readonly databases: number | null;
+  /** By `max_databases`, or by the server's own limit where that leaves less. */
   readonly maxDatabases: number;
+  /** Databases of the whole server and how many it takes, where it has such a limit. */
+  readonly server: NonNullable<StoreHealth['databases']> | null;
   readonly aliases: number | null;
 }

@@ -180,7 +180,7 @@ describe('readings', () => {
     const now = await deployments.serverTime();
     const view: GateView = {
       ...{ at: now, by: 'sleeper', open: true, reason: null, percent: {} },
-      ...{ databases: 0, maxDatabases: 50, aliases: 0 },
+      ...{ databases: 0, maxDatabases: 50, server: null, aliases: 0 },
     };
     const health = { reachable: true, writable: true, percent: {} };
     await cache.publish({ listedAt: now - 16_000, health }, view);
@@ -205,7 +205,7 @@ describe('the gate', () => {
     const lines: string[] = [];
     const log = { ...silentLogger, info: (line: string) => void lines.push(line) } as unknown as Logger;
     const gate = gateOf(process(0, asked().store), log);
-    expect(await gate.read()).toMatchObject({ open: true, existing: [] });
+    expect(await gate.read()).toMatchObject({ open: true, room: { existing: [] } });
     expect(await gate.read()).toMatchObject({ open: true });
     expect(lines).toEqual([
       'gate: this store offers no page cache measure; pagecache_threshold_percent is left out',

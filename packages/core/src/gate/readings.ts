@@ -13,7 +13,7 @@ import type { DeploymentStore } from '../queue/deployment-store.ts';
 import type { Keys } from '../queue/keys.ts';
 import type { GateView, StoreReading } from './reading.ts';
 import { ReadingCache } from './reading-cache.ts';
-import { closedReason, type GateThresholds } from './thresholds.ts';
+import { closedReason, type GateThresholds, limitInWords, roomOf } from './thresholds.ts';
 
 export interface StoreReadingsOptions {
   readonly store: GraphStore;
@@ -157,20 +157,23 @@ export class StoreReadings {
 
   #viewOf(reading: StoreReading): GateView {
     const { thresholds, holder } = this.#options;
-    const databases = reading.listing?.databases.filter(({ state }) => state !== 'building').length ?? null;
-    const full = databases !== null && databases >= thresholds.maxDatabases;
-    const reason =
-      closedReason(reading.health, thresholds) ??
-      (full ? `the store has ${databases} of at most ${thresholds.maxDatabases} databases` : null);
+    const { health, listing } = reading;
+    const room = listing && roomOf(health, listing, thresholds.maxDatabases);
+    const full =
+      room && room.existing.length >= room.max
+        ? `the store has ${room.existing.length} of ${limitInWords(room)}`
+        : null;
+    const reason = closedReason(health, thresholds) ?? full;
     return {
       at: reading.listedAt,
       by: holder,
       open: reason === null,
       reason,
-      percent: reading.health.percent,
-      databases,
-      maxDatabases: thresholds.maxDatabases,
-      aliases: reading.listing?.aliases.length ?? null,
+      percent: health.percent,
+      databases: room?.existing.length ?? null,
+      maxDatabases: room?.max ?? thresholds.maxDatabases,
+      server: health.databases ?? null,
+      aliases: listing?.aliases.length ?? null,
     };
   }
 }

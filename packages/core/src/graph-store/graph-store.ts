@@ -74,6 +74,15 @@ export interface StoreHealth {
   readonly percent: { readonly heap?: number; readonly pagecache?: number; readonly disk?: number };
   /** What a measure is a share of on this store, where that needs words, such as `one loader's memory`. */
   readonly meaning?: { readonly heap?: string; readonly pagecache?: string; readonly disk?: string };
+  /** Why this store does not offer a measure, where it knows. */
+  readonly missing?: {
+    readonly heap?: string;
+    readonly pagecache?: string;
+    readonly disk?: string;
+    readonly databases?: string;
+  };
+  /** Databases of the whole server, others' too, and how many it takes; where it has such a limit. */
+  readonly databases?: { readonly existing: number; readonly limit: number };
   /** Why it is not reachable or not writable. */
   readonly problem?: string;
 }
@@ -144,6 +153,35 @@ export interface Counts {
   readonly types: Readonly<Record<string, number>>;
 }
 
+/** A statement of a snapshot's schema.cypher. */
+export interface SchemaFileStatement {
+  /** Name of the file, for messages. */
+  readonly file: string;
+  /** On which it begins, from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+export interface CarryOverRequest {
+  /** Of the caller. */
+  readonly epoch: number;
+  /** The live database, where there is one: its indexes and constraints, and what is granted on it. */
+  readonly from?: string;
+  /** Of the snapshot's schema.cypher, where it has one; they stand in for the live database's indexes and constraints. */
+  readonly statements?: readonly SchemaFileStatement[];
+  /** Aborting ends it; what was made stays. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a new database has of what its readers rely on. */
+export interface ParityReport {
+  readonly indexes: number;
+  readonly constraints: number;
+  readonly privileges: number;
+  /** What a person should know, a line each. */
+  readonly notes: readonly string[];
+}
+
 /**
  * An alias change or a drop made ready under an epoch. The caller checks the epoch, then fires.
  */
@@ -206,6 +244,12 @@ export interface GraphStore extends Service {
   certificate(database: string): Promise<LoadCertificate | undefined>;
   /** Rows by label and type, asked of the store. */
   counts(database: string): Promise<Counts>;
+  /**
+   * Makes indexes, constraints and privileges in a sealed database, and waits until indexes serve. Idempotent: it may be
+   * cut anywhere and run again, and run again before the cutover to see that all is there. A store without any does nothing.
+   * @throws PARITY that names what could not be carried and why, SCHEMA_INVALID, FENCED when the mark carries a higher epoch
+   */
+  carryOver(database: string, request: CarryOverRequest): Promise<ParityReport>;
   /** Removes the load mark, the last act of verify. Idempotent. @throws FENCED when the mark carries a higher epoch */
   unmark(database: string, epoch: number): Promise<void>;
 

@@ -56,6 +56,26 @@ export const ERRORS = {
     action: 'Check that the graph store runs and store.url is right.',
   },
   STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
+  STORE_DENIED: {
+    class: 'permanent',
+    status: 503,
+    action: 'Correct store.username and the password, or grant what the message names: docs/neo4j.md.',
+  },
+  STORE_BUSY: {
+    class: 'retryable',
+    status: 503,
+    action: 'Nothing: it is tried again; look at the graph store if it stays.',
+  },
+  STORE_FULL: {
+    class: 'capacity',
+    status: 507,
+    action: 'Give the graph store what the message says it ran out of: databases, memory or disk.',
+  },
+  STORE_FAILED: {
+    class: 'retryable',
+    status: 500,
+    action: "It is tried again; look at the graph store's own log if it keeps failing.",
+  },
   BREAKER_OPEN: {
     class: 'capacity',
     status: 503,
@@ -179,6 +199,17 @@ export const ERRORS = {
     class: 'permanent',
     status: 422,
     action: 'Mend the snapshot or its verify.cypher, and drop it under a new timestamp.',
+  },
+  SCHEMA_INVALID: {
+    class: 'permanent',
+    status: 422,
+    action:
+      'Let schema.cypher have nothing but CREATE INDEX and CREATE CONSTRAINT, and drop the snapshot again.',
+  },
+  PARITY: {
+    class: 'permanent',
+    status: 422,
+    action: 'Mend what the message names, in the data, schema.cypher or the live database; then redrive.',
   },
   POISON: {
     class: 'permanent',

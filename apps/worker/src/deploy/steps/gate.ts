@@ -1,4 +1,4 @@
-import { databaseName, type GateReading } from '@graphshift/core';
+import { databaseName, type GateReading, limitInWords } from '@graphshift/core';
 import { type HeldDeployment, Hold } from '../deployment.ts';
 
 /** A load that ends makes way at once, so it is worth to look again soon. */
@@ -10,20 +10,21 @@ const BUSY_SECONDS = 5;
  */
 export async function gate(held: HeldDeployment): Promise<void> {
   const { settings } = held.context.backend;
-  const { health_check_retry_delay: delaySeconds, max_databases: max } = settings.orchestrator;
+  const { health_check_retry_delay: delaySeconds } = settings.orchestrator;
   const database = databaseName(held.record);
   let reading = await readOpen(held);
   // A shared reading may show this database, which stands for its own room, after it was dropped.
-  if (reading.existing.includes(database)) reading = await readOpen(held, reading.listedAt);
+  if (reading.room.existing.includes(database)) reading = await readOpen(held, reading.listedAt);
   let passed = await reserve(held, database, reading);
   if (passed === 'full') {
     // Or one that was dropped to make room.
     reading = await readOpen(held, reading.listedAt);
     passed = await reserve(held, database, reading);
   }
-  const databases = reading.existing.length;
+  const { max } = reading.room;
+  const databases = reading.room.existing.length;
   if (passed === 'full') {
-    const reason = `the store has ${databases} of at most ${max} databases, those being loaded aside; it waits for room`;
+    const reason = `the store has ${databases} of ${limitInWords(reading.room)}, those being loaded aside; it waits for room`;
     await held.say(`gate closed: ${reason}`, { gate: 'full', databases, max });
     throw new Hold(reason, delaySeconds * 1000);
   }
@@ -55,8 +56,9 @@ async function readOpen(held: HeldDeployment, newerThan?: number): Promise<OpenR
  * By the number of databases first: one that is reserved and listed counts twice, which errs on the safe side. Only where
  * that leaves no room are the names compared, thousands of them perhaps.
  */
-async function reserve(held: HeldDeployment, database: string, { existing, listedAt }: OpenReading) {
-  const { max_databases: max, max_concurrent_loads: maxLoads } = held.context.backend.settings.orchestrator;
+async function reserve(held: HeldDeployment, database: string, { room: store, listedAt }: OpenReading) {
+  const { existing, max } = store;
+  const { max_concurrent_loads: maxLoads } = held.context.backend.settings.orchestrator;
   const fields = { database, reason: undefined, dueAt: undefined };
   const room = { database, max, listedAt, ...(maxLoads !== undefined && { maxLoads }) };
   const passed = await held.advance('gated', fields, { ...room, existing: [], unnamed: existing.length });

@@ -5,7 +5,7 @@ import { open, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { type Logger, silentLogger } from '../../platform/log.ts';
-import type { GraphStore, QueryTarget, StoreHealth } from '../graph-store.ts';
+import type { GraphStore, ParityReport, QueryTarget, StoreHealth } from '../graph-store.ts';
 import { Aliases, resolveAlias } from './aliases.ts';
 import { Databases } from './databases.ts';
 import { Drops } from './drops.ts';
@@ -92,6 +92,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     openLoad: (request, loadOptions = {}) => openEmbeddedLoad(databases, request, loader, loadOptions),
     certificate: (database) => databases.certificate(database),
     counts: async (database) => queries.counts(await readable(database)),
+    carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
     takeOver: async (customer, epoch) => {
       await fence.raise(customer, epoch);
@@ -102,6 +103,15 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     query: async (target, cypher, queryOptions = {}) =>
       queries.query(await directoryOf(target), cypher, queryOptions),
   };
+}
+
+/** Every node table has its key, and there is nothing else to make: no other indexes, no constraints, no roles. */
+function leaveAside([file]: readonly string[]): ParityReport {
+  const notes =
+    file === undefined
+      ? []
+      : [`${file} is left aside: the embedded store has no indexes or constraints to make`];
+  return { indexes: 0, constraints: 0, privileges: 0, notes };
 }
 
 async function startUsing(layout: Layout): Promise<void> {

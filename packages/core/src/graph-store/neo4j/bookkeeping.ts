@@ -1,0 +1,93 @@
+/**
+ * What an installation keeps in a database of its own on the server: the highest epoch that took each customer over,
+ * and which databases it made. Certificates of complete databases lie there too.
+ */
+
+import neo4j, { type ManagedTransaction } from 'neo4j-driver';
+import type { Neo4jConnection } from './connection.ts';
+
+const CONSTRAINTS = [
+  'CREATE CONSTRAINT graphshift_customer IF NOT EXISTS FOR (c:Customer) REQUIRE c.name IS UNIQUE',
+  'CREATE CONSTRAINT graphshift_database IF NOT EXISTS FOR (d:Database) REQUIRE d.name IS UNIQUE',
+  'CREATE CONSTRAINT graphshift_probe IF NOT EXISTS FOR (p:Probe) REQUIRE p.name IS UNIQUE',
+];
+
+export class Bookkeeping {
+  readonly database: string;
+  readonly #connection: Neo4jConnection;
+
+  /** @param database its name on the server */
+  constructor(connection: Neo4jConnection, database: string) {
+    this.#connection = connection;
+    this.database = database;
+  }
+
+  /** Makes what is missing in it; the database itself is there. */
+  async prepare(): Promise<void> {
+    for (const statement of CONSTRAINTS)
+      await this.#connection.write(this.database, (tx) => tx.run(statement));
+  }
+
+  /** The highest epoch that took the customer over; 0 for none. */
+  async epoch(customer: string): Promise<number> {
+    // By way of a write, so that it is the leader's answer and never an older one.
+    return this.#connection.write(this.database, (tx) => epochIn(tx, customer));
+  }
+
+  /**
+   * Records that an epoch took the customer over.
+   * @returns the highest one; where it is another than this epoch, that one took over
+   */
+  async raiseEpoch(customer: string, epoch: number): Promise<number> {
+    return this.#connection.write(this.database, async (tx) => {
+      // The lock first, by a statement of its own: Cypher may read a property before it has the lock.
+      await tx.run('MERGE (c:Customer {name: $customer}) SET c.touched = true', { customer });
+      const highest = await epochIn(tx, customer);
+      if (highest < epoch)
+        await tx.run('MATCH (c:Customer {name: $customer}) SET c.epoch = $epoch', {
+          customer,
+          epoch: neo4j.int(epoch),
+        });
+      return Math.max(highest, epoch);
+    });
+  }
+
+  /** Before the database is made: one that is empty and has no mark is known for ours by it. */
+  async own(database: string): Promise<void> {
+    await this.#connection.write(this.database, (tx) =>
+      tx.run('MERGE (d:Database {name: $database})', { database }),
+    );
+  }
+
+  /** After it was dropped. */
+  async disown(database: string): Promise<void> {
+    await this.#connection.write(this.database, (tx) =>
+      tx.run('MATCH (d:Database {name: $database}) DETACH DELETE d', { database }),
+    );
+  }
+
+  async owns(database: string): Promise<boolean> {
+    const rows = await this.#connection.read(
+      this.database,
+      'MATCH (d:Database {name: $database}) RETURN d.name AS name',
+      { database },
+    );
+    return rows.length > 0;
+  }
+
+  /** Writes, and leaves no more than there was. */
+  async probe(timeoutMs: number): Promise<void> {
+    await this.#connection.write(
+      this.database,
+      (tx) => tx.run("MERGE (p:Probe {name: 'writable'}) SET p.at = timestamp()"),
+      timeoutMs,
+    );
+  }
+}
+
+async function epochIn(tx: ManagedTransaction, customer: string): Promise<number> {
+  const { records } = await tx.run('MATCH (c:Customer {name: $customer}) RETURN c.epoch AS epoch', {
+    customer,
+  });
+  return Number(records[0]?.get('epoch') ?? 0);
+}

@@ -1,0 +1,226 @@
+/**
+ * Alias changes and drops, prepared and fired. Preparing begins a transaction on `system` with a time of its own and
+ * says in its metadata what it is for; firing changes the alias or drops the database in it and commits. Whoever sleeps
+ * in between and is taken over wakes to a transaction that has ended, and changes nothing.
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { Transaction } from 'neo4j-driver';
+import { GraphshiftError } from '../../platform/errors.ts';
+import type { AliasChange, AliasInfo, PreparedChange } from '../graph-store.ts';
+import { aliasOf, encodeProperties } from './alias-properties.ts';
+import type { Neo4jConnection, Row } from './connection.ts';
+import type { Databases } from './databases.ts';
+import { type ChangeMetadata, type Fence, fenced } from './fence.ts';
+import { ownerName, quoteName, requireOwn } from './names.ts';
+import { isBroken, isEnded, storeError } from './server-errors.ts';
+
+export interface ChangesOptions {
+  readonly connection: Neo4jConnection;
+  readonly fence: Fence;
+  readonly databases: Databases;
+  /** Name of the bookkeeping database. */
+  readonly installation: string;
+  /** After which the server ends a change that is not fired. */
+  readonly changeTimeoutMs: number;
+}
+
+const SHOW_ALIASES = 'SHOW ALIASES FOR DATABASE YIELD name, database, properties';
+
+/** What firing does inside the transaction. */
+type Act = (tx: Transaction) => Promise<void>;
+
+export class Changes {
+  readonly #options: ChangesOptions;
+
+  constructor(options: ChangesOptions) {
+    this.#options = options;
+  }
+
+  async alias(customer: string): Promise<AliasInfo | undefined> {
+    const [row] = await this.#options.connection.system(
+      `${SHOW_ALIASES} WHERE name = $name RETURN name, database, properties`,
+      { name: ownerName(customer) },
+    );
+    return row && aliasOf(row);
+  }
+
+  /** All aliases that are a customer's, by one statement. */
+  async aliases(only?: string): Promise<AliasInfo[]> {
+    if (only !== undefined) {
+      const alias = await this.alias(only);
+      return alias ? [alias] : [];
+    }
+    const rows = await this.#options.connection.system(`${SHOW_ALIASES} RETURN name, database, properties`);
+    return rows.filter(isOurs).map(aliasOf);
+  }
+
+  async prepareAlias(change: AliasChange): Promise<PreparedChange> {
+    const { databases, fence } = this.#options;
+    const customer = ownerName(change.customer);
+    const { epoch } = change.properties;
+    requireOwn(customer, change.database);
+    const { state } = await databases.judge(change.database);
+    if (state !== 'complete')
+      throw new GraphshiftError(
+        'CONFLICT',
+        `database ${change.database} is ${state}; an alias targets complete ones`,
+      );
+    await fence.raise(customer, epoch);
+    const metadata = this.#metadata('alias', customer, epoch, change.database);
+    return this.#prepare(metadata, {
+      act: (tx) => moveAlias(tx, { ...change, customer }),
+      isDone: async () => isSame(await this.alias(customer), change),
+    });
+  }
+
+  async prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
+    const { databases, fence } = this.#options;
+    const owner = ownerName(customer);
+    requireOwn(owner, name);
+    await fence.raise(owner, epoch);
+    const metadata = this.#metadata('drop', owner, epoch, name);
+    const change = await this.#prepare(metadata, {
+      act: async (tx) => {
+        refuseTarget(await aliasIn(tx, owner), name);
+        await tx.run(`DROP DATABASE ${quoteName(name)} IF EXISTS DESTROY DATA`);
+      },
+      isDone: async () => !(await databases.exists(name)),
+    });
+    const fire = async () => {
+      await change.fire();
+      await databases.dropped(name);
+    };
+    return { fire, cancel: change.cancel };
+  }
+
+  #metadata(kind: ChangeMetadata['kind'], customer: string, epoch: number, database: string): ChangeMetadata {
+    return { graphshift: this.#options.installation, change: randomUUID(), kind, customer, epoch, database };
+  }
+
+  /** Begins the transaction, then looks: at the epoch, at what else is prepared, at the alias. */
+  async #prepare(
+    metadata: ChangeMetadata,
+    steps: { readonly act: Act; readonly isDone: () => Promise<boolean> },
+  ): Promise<PreparedChange> {
+    const { connection, fence, changeTimeoutMs } = this.#options;
+    const what = `${metadata.kind === 'alias' ? 'move alias to' : 'drop'} ${metadata.database}`;
+    const session = connection.systemSession();
+    let tx: Transaction | undefined;
+    const cancel = async () => {
+      // What has ended meanwhile, or lost its connection, needs no end of ours.
+      await tx?.close().catch(() => {});
+      await session.close().catch(() => {});
+      tx = undefined;
+    };
+    try {
+      tx = await session.beginTransaction({ timeout: changeTimeoutMs, metadata });
+      await fence.check(metadata.customer, metadata.epoch);
+      await this.#refuseOpposite(metadata);
+      const current = await this.alias(metadata.customer);
+      refuseOlder(current, metadata);
+      if (metadata.kind === 'drop') refuseTarget(current, metadata.database);
+    } catch (error) {
+      await cancel();
+      throw storeError(error, what);
+    }
+    const fire = async () => {
+      const prepared = tx;
+      tx = undefined;
+      if (!prepared) throw fenced(metadata.customer, metadata.epoch);
+      try {
+        refuseOlder(await aliasIn(prepared, metadata.customer), metadata);
+        await steps.act(prepared);
+        await prepared.commit();
+      } catch (error) {
+        await prepared.close().catch(() => {});
+        await this.#settle(error, metadata, steps.isDone, what);
+      } finally {
+        await session.close().catch(() => {});
+      }
+    };
+    return { fire, cancel };
+  }
+
+  /** An alias change and a drop of the same database: both begin first and look second, so one at most goes on. */
+  async #refuseOpposite({ kind, customer, database }: ChangeMetadata): Promise<void> {
+    const prepared = await this.#options.fence.prepared(customer);
+    if (!prepared.some((other) => other.kind !== kind && other.database === database)) return;
+    throw new GraphshiftError(
+      'CONFLICT',
+      kind === 'drop'
+        ? `alias ${customer} is about to move to ${database}`
+        : `database ${database} is about to be dropped`,
+    );
+  }
+
+  /** What a failed fire comes to: nothing where the change was made after all, else an error. */
+  async #settle(
+    error: unknown,
+    { customer, epoch, change }: ChangeMetadata,
+    isDone: () => Promise<boolean>,
+    what: string,
+  ): Promise<void> {
+    const { fence } = this.#options;
+    if (isEnded(error)) throw fenced(customer, epoch);
+    if (isBroken(error)) {
+      // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
+      await fence.end(customer, (prepared) => prepared.change === change);
+      if (await isDone()) return;
+      await fence.check(customer, epoch);
+    }
+    throw storeError(error, what);
+  }
+}
+
+/** `SHOW ALIASES` lists other people's aliases, remote ones and those in composite databases too. */
+function isOurs(row: Row): boolean {
+  try {
+    return row.database !== null && ownerName(String(row.name)) === row.name;
+  } catch {
+    return false;
+  }
+}
+
+async function aliasIn(tx: Transaction, name: string): Promise<AliasInfo | undefined> {
+  const { records } = await tx.run(`${SHOW_ALIASES} WHERE name = $name RETURN name, database, properties`, {
+    name,
+  });
+  const row = records[0]?.toObject();
+  return row && aliasOf(row);
+}
+
+/** In the transaction, and nowhere else: the alias is altered, or made where there is none. */
+async function moveAlias(tx: Transaction, change: AliasChange): Promise<void> {
+  const [name, target] = [quoteName(change.customer), quoteName(change.database)];
+  const parameters = { properties: encodeProperties(change.properties) };
+  if (!(await aliasIn(tx, change.customer))) {
+    await tx.run(
+      `CREATE ALIAS ${name} IF NOT EXISTS FOR DATABASE ${target} PROPERTIES $properties`,
+      parameters,
+    );
+    // It reports success where the alias is there by now and leads elsewhere.
+    if (isSame(await aliasIn(tx, change.customer), change)) return;
+  }
+  await tx.run(`ALTER ALIAS ${name} SET DATABASE TARGET ${target} PROPERTIES $properties`, parameters);
+}
+
+function isSame(alias: AliasInfo | undefined, { database, properties }: AliasChange): boolean {
+  if (alias?.database !== database) return false;
+  const [stored, wanted] = [alias.properties, properties].map(({ pin, holds, ...plain }) =>
+    JSON.stringify([Object.entries(plain).sort(), pin, holds]),
+  );
+  return stored === wanted;
+}
+
+function refuseOlder(alias: AliasInfo | undefined, { customer, epoch }: ChangeMetadata): void {
+  if (alias && alias.properties.epoch > epoch) throw fenced(customer, epoch, alias.properties.epoch);
+}
+
+function refuseTarget(alias: AliasInfo | undefined, name: string): void {
+  if (alias?.database !== name) return;
+  throw new GraphshiftError(
+    'CONFLICT',
+    `database ${name} is the target of alias ${alias.customer}: move it first`,
+  );
+}

@@ -1,0 +1,151 @@
+/**
+ * The one driver of a process. What is asked of `system` goes to its leader, and sees what was asked before it: its
+ * bookmarks are handed on, to sessions with other databases too, so that a database is there for whoever created it.
+ */
+
+import { readFileSync } from 'node:fs';
+import neo4j, {
+  type BookmarkManager,
+  type Config,
+  type Driver,
+  type ManagedTransaction,
+  type Session,
+} from 'neo4j-driver';
+import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import { VERSION } from '../../platform/version.ts';
+import { storeError } from './server-errors.ts';
+
+export interface Neo4jAccess {
+  /** `neo4j://…` or `bolt://…`, with `+s` for TLS, `+ssc` for TLS whose certificate nobody checks. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  /** PEM file of the authorities that the server's certificate may come from. @default those of Node.js */
+  readonly caFile?: string;
+  /** Connections to one server at most. @default 50 */
+  readonly poolSize?: number;
+  /** How long a caller waits for a free connection. @default 60_000 */
+  readonly acquisitionTimeoutMs?: number;
+  /** @default 30_000 */
+  readonly connectionTimeoutMs?: number;
+}
+
+/** A row of a result, by column; integers are BigInt. */
+export type Row = Readonly<Record<string, unknown>>;
+export type Parameters = Readonly<Record<string, unknown>>;
+
+export const SYSTEM = 'system';
+/** After which the server ends a statement of ours that has not ended. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+export class Neo4jConnection {
+  readonly access: Neo4jAccess;
+  readonly #bookmarks: BookmarkManager = neo4j.bookmarkManager();
+  #driver: Driver | undefined;
+
+  constructor(access: Neo4jAccess) {
+    this.access = access;
+  }
+
+  /** Made when it is first asked for. @throws CONFIG_INVALID when the settings make no driver */
+  get driver(): Driver {
+    this.#driver ??= openDriver(this.access);
+    return this.#driver;
+  }
+
+  async close(): Promise<void> {
+    const driver = this.#driver;
+    this.#driver = undefined;
+    await driver?.close();
+  }
+
+  systemSession(): Session {
+    return this.driver.session({ database: SYSTEM, bookmarkManager: this.#bookmarks });
+  }
+
+  async session(database: string, mode: 'READ' | 'WRITE' = 'WRITE'): Promise<Session> {
+    const bookmarks = [...(await this.#bookmarks.getBookmarks())];
+    return this.driver.session({ database, defaultAccessMode: mode, bookmarks });
+  }
+
+  /** One statement on `system`, sent once, in a transaction of its own. */
+  async system(statement: string, parameters: Parameters = {}): Promise<Row[]> {
+    const session = this.systemSession();
+    try {
+      const { records } = await session.run(statement, parameters, { timeout: STATEMENT_TIMEOUT_MS });
+      return records.map((record) => record.toObject());
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** A unit of work that may be done again where the server asks for it. */
+  async write<Result>(
+    database: string,
+    work: (tx: ManagedTransaction) => Promise<Result>,
+    timeoutMs = STATEMENT_TIMEOUT_MS,
+  ): Promise<Result> {
+    const session = await this.session(database);
+    try {
+      return await session.executeWrite(work, { timeout: timeoutMs });
+    } finally {
+      await session.close();
+    }
+  }
+
+  async read(database: string, statement: string, parameters: Parameters = {}): Promise<Row[]> {
+    const session = await this.session(database, 'READ');
+    try {
+      const { records } = await session.executeRead((tx) => tx.run(statement, parameters), {
+        timeout: STATEMENT_TIMEOUT_MS,
+      });
+      return records.map((record) => record.toObject());
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** The same, with the driver's errors in the words of the catalogue. @param what what is done */
+  async doing<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      throw storeError(error, what);
+    }
+  }
+}
+
+function openDriver(access: Neo4jAccess): Driver {
+  const config: Config = {
+    useBigInt: true,
+    maxConnectionPoolSize: access.poolSize ?? 50,
+    connectionAcquisitionTimeout: access.acquisitionTimeoutMs ?? 60_000,
+    connectionTimeout: access.connectionTimeoutMs ?? 30_000,
+    userAgent: `graphshift/${VERSION}`,
+    ...(access.caFile !== undefined && {
+      encrypted: 'ENCRYPTION_ON',
+      trust: 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES',
+      trustedCertificates: [readableFile(access.caFile)],
+    }),
+  };
+  // With a scheme that says `+s` the driver takes no trust of ours: an own authority goes with the plain scheme.
+  const url = access.caFile === undefined ? access.url : access.url.replace(/\+s(?=:)/, '');
+  try {
+    return neo4j.driver(url, neo4j.auth.basic(access.username, access.password), config);
+  } catch (error) {
+    throw new GraphshiftError('CONFIG_INVALID', `store.url: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function readableFile(path: string): string {
+  try {
+    readFileSync(path);
+    return path;
+  } catch (error) {
+    throw new GraphshiftError(
+      'CONFIG_INVALID',
+      `store.ca_file ${JSON.stringify(path)} cannot be read: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

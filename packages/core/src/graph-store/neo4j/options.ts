@@ -1,0 +1,90 @@
+/** What a Neo4j store is made of, and how its password is found. */
+
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../platform/clock.ts';
+import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { DecimalRule, UnsignedRule } from './bolt/load.ts';
+import type { Neo4jAccess } from './connection.ts';
+
+export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'username'> {
+  /** @default 'neo4j' */
+  readonly username?: string;
+  readonly password?: string;
+  /** File that holds the password, where `password` is not given; one line end after it is no part of it. */
+  readonly passwordFile?: string;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** Database in which this installation keeps what belongs to no customer's. @default 'graphshift' */
+  readonly bookkeepingDatabase?: string;
+  /** After which the server ends a prepared change that is not fired. @default 10_000 */
+  readonly changeTimeoutMs?: number;
+  /** The property that holds a node's id. @default 'id' */
+  readonly idProperty?: string;
+  /** Whether the id stays in the database, with its index. @default true */
+  readonly keepId?: boolean;
+  /** Transactions of one load at a time. @default 4 */
+  readonly sessions?: number;
+  /** Rows of one transaction at most. @default 20_000 */
+  readonly batchRows?: number;
+  /** Memory of one loading process, in bytes. @default 300 MiB */
+  readonly loaderMemoryBytes?: number;
+  /** Threads of one loading process. @default 2 */
+  readonly threads?: number;
+  /** @default 'text' */
+  readonly decimals?: DecimalRule;
+  /** @default 'refuse' */
+  readonly unsigned?: UnsignedRule;
+  /** A snapshot must have a manifest.json that holds. @default false */
+  readonly requireManifest?: boolean;
+}
+
+/** Schemes that the driver takes. */
+export const NEO4J_URL = /^(neo4j|bolt)(\+s|\+ssc)?:\/\//;
+
+/** @throws CONFIG_INVALID for a URL that is none, or that carries a password, and for a file that cannot be read */
+export function accessOf(options: Neo4jStoreOptions): Neo4jAccess {
+  const { url, username = 'neo4j', caFile, poolSize, acquisitionTimeoutMs, connectionTimeoutMs } = options;
+  refuseUrl(url);
+  return {
+    url,
+    username,
+    password: options.password ?? passwordIn(options.passwordFile),
+    ...(caFile !== undefined && { caFile }),
+    ...(poolSize !== undefined && { poolSize }),
+    ...(acquisitionTimeoutMs !== undefined && { acquisitionTimeoutMs }),
+    ...(connectionTimeoutMs !== undefined && { connectionTimeoutMs }),
+  };
+}
+
+function refuseUrl(url: string): void {
+  let parsed: URL | undefined;
+  try {
+    parsed = new URL(url);
+  } catch {
+    // Said below.
+  }
+  const problem = !NEO4J_URL.test(url)
+    ? 'must begin with neo4j://, neo4j+s://, neo4j+ssc://, bolt://, bolt+s:// or bolt+ssc://'
+    : !parsed?.hostname
+      ? 'must name a host, as in neo4j://HOST:7687'
+      : parsed.username || parsed.password
+        ? 'carries a user name or password; they go into store.username and store.password or store.password_file'
+        : undefined;
+  if (problem === undefined) return;
+  const shown = url.replace(/\/\/[^/]*@/, '//[secret]@');
+  throw new GraphshiftError('CONFIG_INVALID', `store.url ${JSON.stringify(shown)} ${problem}`);
+}
+
+function passwordIn(file: string | undefined): string {
+  if (file === undefined) return '';
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new GraphshiftError(
+      'CONFIG_INVALID',
+      `store.password_file ${JSON.stringify(file)} cannot be read: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
