@@ -2,8 +2,8 @@ export {
   AliasReaders,
   fillReadDatabase,
   READ_MODES,
-  type ReadMode,
   type Readings,
+  type ReadMode,
   type SwitchPlan,
   switchUnderReaders,
 } from './alias-readers.ts';
