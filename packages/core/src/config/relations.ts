@@ -3,9 +3,9 @@
 import type { Settings } from './settings.ts';
 
 /** One line for each pair of settings that cannot work together. */
-export function relationProblems({ orchestrator }: Settings): string[] {
+export function relationProblems({ orchestrator, store }: Settings): string[] {
   const { retention, max_databases, bake_seconds, drain_seconds } = orchestrator;
-  const problems: string[] = [];
+  const problems = storeProblems(store);
   if (max_databases <= retention)
     problems.push(
       `orchestrator.max_databases is ${max_databases} with retention ${retention}: one customer keeps ${retention}, and its next load needs one more; max_databases must be at least ${retention + 1}`,
@@ -13,6 +13,22 @@ export function relationProblems({ orchestrator }: Settings): string[] {
   if (bake_seconds > 0 && retention < 2 && (drain_seconds ?? 0) < bake_seconds)
     problems.push(
       `orchestrator.bake_seconds is ${bake_seconds} with retention ${retention} and drain_seconds ${drain_seconds ?? 'at its default'}: the database that a rollback would go to is dropped before the bake is over; retention must be at least 2, or drain_seconds at least ${bake_seconds}`,
+    );
+  return problems;
+}
+
+function storeProblems({ url, password, password_file, bookkeeping_database }: Settings['store']): string[] {
+  const problems: string[] = [];
+  // Never printed: what stands before the @ may be a password.
+  if (/\/\/[^/]*@/.test(url))
+    problems.push(
+      'store.url carries a user name or password; they go into store.username and store.password or store.password_file',
+    );
+  if (password !== undefined && password_file !== undefined)
+    problems.push('store.password and store.password_file are both set; one of them must go');
+  if (/^system|-\d+$/.test(bookkeeping_database) || bookkeeping_database === 'neo4j')
+    problems.push(
+      `store.bookkeeping_database is "${bookkeeping_database}", which is the server's own name or one for a snapshot; it must be another`,
     );
   return problems;
 }

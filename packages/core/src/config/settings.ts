@@ -116,7 +116,46 @@ const redis = z.strictObject({
 });
 
 const store = z.strictObject({
-  url: z.string().default('embedded:.graphshift/store').describe('embedded:DIR'),
+  url: z
+    .string()
+    .default('embedded:.graphshift/store')
+    .describe('embedded:DIR, or neo4j://HOST or bolt://HOST, with +s for TLS'),
+  username: z.string().min(1).default('neo4j').describe('Neo4j: user name'),
+  password: z.string().min(1).optional().describe('Neo4j: password'),
+  password_file: z.string().min(1).optional().describe('Neo4j: file that holds the password'),
+  ca_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Neo4j over TLS: PEM file of the authorities that the server's certificate may come from"),
+  pool_size: whole(4).default(50).describe('Neo4j: connections of one process to one server at most'),
+  acquisition_timeout: above(0.1)
+    .default(60)
+    .describe('Neo4j: seconds that a caller waits for a free connection'),
+  connection_timeout: above(0.1).default(30).describe('Neo4j: seconds that a connection may take to open'),
+  bookkeeping_database: z
+    .string()
+    .regex(/^[a-z][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a name for a database, in lower case')
+    .default('graphshift')
+    .describe("Neo4j: database in which epochs and certificates are kept; one of the server's databases"),
+  loader: z
+    .enum(['auto', 'bolt', 'arrow'])
+    .default('auto')
+    .describe('Neo4j: how rows go in: auto (what the server offers), bolt or arrow'),
+  sessions: whole(1, 64).default(4).describe('Neo4j, bolt: transactions of one load at a time'),
+  batch_rows: whole(100, 1_000_000).default(10_000).describe('Neo4j, bolt: rows of one transaction at most'),
+  keep_id: yesOrNo.default(true).describe('Neo4j: whether the id stays as a property of the nodes'),
+  index_id: yesOrNo
+    .default(true)
+    .describe('Neo4j: whether each label has a uniqueness constraint on an id that stays'),
+  decimals: z
+    .enum(['float', 'text', 'refuse'])
+    .default('float')
+    .describe('Neo4j, which has no decimals: float (up to 15 digits, wider ones text), text or refuse'),
+  unsigned: z
+    .enum(['refuse', 'text'])
+    .default('refuse')
+    .describe('Neo4j: what becomes of integers beyond 2^63 - 1: refuse or text'),
 });
 
 const dashboard = z.strictObject({
@@ -169,4 +208,8 @@ export type SectionName = keyof Settings;
 export const SECTIONS = { orchestrator, redis, store, dashboard, log, audit, health } as const;
 
 /** Paths that are never printed. */
-export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['dashboard.token', 'dashboard.password']);
+export const SECRET_SETTINGS: ReadonlySet<string> = new Set([
+  'dashboard.token',
+  'dashboard.password',
+  'store.password',
+]);

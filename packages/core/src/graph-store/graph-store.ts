@@ -145,7 +145,14 @@ export interface Load {
    */
   seal(): Promise<LoadCertificate>;
   /** Ends the load and removes what it built. Idempotent; does nothing after `seal`. */
-  abort(): Promise<void>;
+  abort(options?: AbortOptions): Promise<void>;
+}
+
+export interface AbortOptions {
+  /**
+   * Another run will go on with this load: what a store with `resumesBuilds` has built stays. @default false
+   */
+  readonly resumable?: boolean;
 }
 
 export interface Counts {
@@ -226,6 +233,11 @@ export interface GraphStore extends Service {
   readonly kind: string;
   /** How long a reader may go on with a database that the alias left, in milliseconds, unless the settings say. */
   readonly drainMs: number;
+  /**
+   * Whether `openLoad` goes on with the build that an earlier run of the same deployment left, so that it must not be
+   * dropped before. @default false
+   */
+  readonly resumesBuilds?: boolean;
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
   start(): Promise<void>;
   stop(): Promise<void>;

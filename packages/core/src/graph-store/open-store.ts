@@ -4,6 +4,8 @@ import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { createEmbeddedStore } from './embedded/store.ts';
 import type { GraphStore } from './graph-store.ts';
+import { NEO4J_URL, type Neo4jStoreOptions } from './neo4j/options.ts';
+import { createNeo4jStore } from './neo4j/store.ts';
 
 /** Absolute directory of the embedded store, or undefined where the settings name another one. */
 export function embeddedDirectory(settings: Settings, directory: string): string | undefined {
@@ -28,9 +30,39 @@ export function openConfiguredStore(settings: Settings, directory: string, log: 
       log,
     });
   }
-  const shown = url.replace(/\/\/[^@/]*@/, '//');
+  if (NEO4J_URL.test(url)) return createNeo4jStore(neo4jOptions(settings, directory, log));
+  const shown = url.replace(/\/\/[^/]*@/, '//[secret]@');
   throw new GraphshiftError(
     'CONFIG_INVALID',
-    `store.url is ${JSON.stringify(shown)}; it must be embedded:DIR`,
+    `store.url is ${JSON.stringify(shown)}; it must be embedded:DIR, neo4j://HOST or bolt://HOST (with +s or +ssc for TLS)`,
   );
+}
+
+/** @throws CONFIG_INVALID for a loader that is not there yet */
+function neo4jOptions({ store, orchestrator }: Settings, directory: string, log: Logger): Neo4jStoreOptions {
+  if (store.loader === 'arrow')
+    throw new GraphshiftError(
+      'CONFIG_INVALID',
+      'store.loader is "arrow", and this version has no loader of that name; it may be auto or bolt',
+    );
+  return {
+    url: store.url,
+    username: store.username,
+    ...(store.password !== undefined && { password: store.password }),
+    ...(store.password_file !== undefined && { passwordFile: resolve(directory, store.password_file) }),
+    ...(store.ca_file !== undefined && { caFile: resolve(directory, store.ca_file) }),
+    poolSize: store.pool_size,
+    acquisitionTimeoutMs: store.acquisition_timeout * 1000,
+    connectionTimeoutMs: store.connection_timeout * 1000,
+    bookkeepingDatabase: store.bookkeeping_database,
+    idProperty: orchestrator.id_property,
+    keepId: store.keep_id,
+    indexId: store.index_id,
+    sessions: store.sessions,
+    batchRows: store.batch_rows,
+    decimals: store.decimals,
+    unsigned: store.unsigned,
+    requireManifest: orchestrator.readiness === 'manifest',
+    log,
+  };
 }

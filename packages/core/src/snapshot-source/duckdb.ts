@@ -22,6 +22,8 @@ export interface Duck {
   readonly spillDirectory: string;
   rows(sql: string, parameters?: DuckDBValue[]): Promise<DuckRow[]>;
   run(sql: string): Promise<void>;
+  /** Another connection, for a result that is read while others are; closed with this. */
+  connect(): Promise<DuckDBConnection>;
   /** Releases connection and instance, and with them memory and spill files. Idempotent. */
   close(): void;
 }
@@ -56,6 +58,7 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
 
 function duckOn(instance: DuckDBInstance, connection: DuckDBConnection, spillDirectory: string): Duck {
   let open = true;
+  const others: DuckDBConnection[] = [];
   return {
     connection,
     spillDirectory,
@@ -64,9 +67,15 @@ function duckOn(instance: DuckDBInstance, connection: DuckDBConnection, spillDir
     run: async (sql) => {
       await connection.run(sql);
     },
+    connect: async () => {
+      const other = await instance.connect();
+      others.push(other);
+      return other;
+    },
     close: () => {
       if (!open) return;
       open = false;
+      for (const other of others) other.closeSync();
       connection.closeSync();
       instance.closeSync();
     },

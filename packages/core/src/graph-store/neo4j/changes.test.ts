@@ -56,7 +56,12 @@ describe('changes', () => {
     await (await store.prepareDrop('acme', THREE, 5)).fire();
     expect((await store.list()).databases.map(({ name }) => name)).toEqual([ONE, TWO]);
     console.log(await store.health());
-    console.log(await store.query({ alias: 'acme' }, 'MATCH (p:Person) RETURN p, count(*) AS n, date("2020-01-01") AS d'));
+    console.log(
+      await store.query(
+        { alias: 'acme' },
+        'MATCH (p:Person) RETURN p, count(*) AS n, date("2020-01-01") AS d',
+      ),
+    );
     console.log(await store.counts(TWO));
   });
 });

@@ -13,7 +13,6 @@ import neo4j, {
 } from 'neo4j-driver';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { VERSION } from '../../platform/version.ts';
-import { storeError } from './server-errors.ts';
 
 export interface Neo4jAccess {
   /** `neo4j://…` or `bolt://…`, with `+s` for TLS, `+ssc` for TLS whose certificate nobody checks. */
@@ -102,15 +101,6 @@ export class Neo4jConnection {
       return records.map((record) => record.toObject());
     } finally {
       await session.close();
-    }
-  }
-
-  /** The same, with the driver's errors in the words of the catalogue. @param what what is done */
-  async doing<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work();
-    } catch (error) {
-      throw storeError(error, what);
     }
   }
 }

@@ -5,12 +5,12 @@
 
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
-import type { DatabaseInfo, LoadMark } from '../graph-store.ts';
+import type { DatabaseInfo } from '../graph-store.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { Neo4jConnection } from './connection.ts';
 import { markIn, type StoredMark } from './load-mark.ts';
 import { quoteName, snapshotOf } from './names.ts';
-import { isBroken, serverCode } from './server-errors.ts';
+import { isBroken, serverCode, storeError } from './server-errors.ts';
 
 /** What the server says of a database. */
 export interface ServerDatabase {
@@ -91,18 +91,20 @@ export class Databases {
     if (!online) return { ...base, state: 'unknown' };
     if (id && this.#complete.has(id)) return { ...base, state: 'complete' };
     try {
-      const { filled, mark } = await this.#look(name);
-      if (mark) return isWhole(mark) ? { ...base, ...stateOf(mark) } : { ...base, state: 'unknown' };
-      if (filled) {
-        if (id) this.#complete.add(id);
-        return { ...base, state: 'complete' };
-      }
-      return { ...base, state: (await this.#bookkeeping.owns(name)) ? 'building' : 'unknown' };
+      return { ...base, ...(await this.#stateOf(name, id)) };
     } catch (error) {
       if (/\.DatabaseNotFound$/.test(serverCode(error))) return undefined;
       if (isBroken(error) || /\.Security\./.test(serverCode(error))) throw error;
       return { ...base, state: 'unknown' };
     }
+  }
+
+  async #stateOf(name: string, id: string): Promise<Pick<DatabaseInfo, 'state' | 'mark'>> {
+    const { filled, mark } = await this.#look(name);
+    if (mark) return markedState(mark);
+    if (!filled) return { state: (await this.#bookkeeping.owns(name)) ? 'building' : 'unknown' };
+    if (id) this.#complete.add(id);
+    return { state: 'complete' };
   }
 
   /**
@@ -123,10 +125,12 @@ export class Databases {
 
   /** Makes it and waits until it is online; one that is there is left alone. */
   async create(name: string): Promise<void> {
-    await this.#connection.doing(`create database ${name}`, async () => {
+    try {
       await this.#bookkeeping.own(name);
       await this.createOnServer(name);
-    });
+    } catch (error) {
+      throw storeError(error, `create database ${name}`);
+    }
   }
 
   async createOnServer(name: string): Promise<void> {
@@ -155,12 +159,13 @@ export class Databases {
   }
 }
 
-function isWhole(mark: StoredMark): boolean {
-  return [mark.timestamp, mark.run, mark.epoch].every(Number.isSafeInteger);
-}
-
-function stateOf({ customer, timestamp, run, epoch, sealed }: StoredMark): Pick<DatabaseInfo, 'state'> & {
-  mark: LoadMark;
-} {
+function markedState({
+  sealed,
+  customer,
+  timestamp,
+  run,
+  epoch,
+}: StoredMark): Pick<DatabaseInfo, 'state' | 'mark'> {
+  if (![timestamp, run, epoch].every(Number.isSafeInteger)) return { state: 'unknown' };
   return { state: sealed ? 'marked' : 'building', mark: { customer, timestamp, run, epoch } };
 }

@@ -67,12 +67,39 @@ export async function raiseEpoch(
 }
 
 /**
+ * The last act of a load: the certificate goes into the mark, and the chunks' marks go.
+ * @throws FENCED when another holder took over
+ */
+export async function sealMark(
+  driver: Driver,
+  database: string,
+  certificate: LoadCertificate,
+): Promise<void> {
+  const { customer, epoch } = certificate;
+  await inDatabase(driver, database, (session) =>
+    session.executeWrite(async (tx) => {
+      await lockMark(tx);
+      const mark = await markIn(tx);
+      if (mark?.epoch !== epoch) throw fencedOut(customer, epoch, mark?.epoch ?? epoch + 1);
+      await tx.run(`MATCH (c:${CHUNK_LABEL}) DELETE c`);
+      await tx.run(`MATCH (m:${MARK_LABEL}) SET m.sealed = true, m.certificate = $certificate`, {
+        certificate: JSON.stringify(certificate),
+      });
+    }),
+  );
+}
+
+/**
  * Removes the mark, the last act of verify. Idempotent.
  * @throws FENCED when it carries a higher epoch, CONFLICT when the load has not ended
  */
 export async function removeMark(driver: Driver, database: string, epoch: number): Promise<void> {
-  await inDatabase(driver, database, (session) =>
-    session.executeWrite(async (tx) => {
+  await inDatabase(driver, database, async (session) => {
+    // Readers do not find them either; a build that is not sealed needs them.
+    if ((await session.executeRead((tx) => markIn(tx)))?.sealed)
+      for (const name of [MARK_CONSTRAINT, CHUNK_CONSTRAINT])
+        await session.run(`DROP CONSTRAINT ${name} IF EXISTS`);
+    await session.executeWrite(async (tx) => {
       await lockMark(tx);
       const mark = await markIn(tx);
       if (!mark) return;
@@ -80,8 +107,8 @@ export async function removeMark(driver: Driver, database: string, epoch: number
       if (!mark.sealed)
         throw new GraphshiftError('CONFLICT', `database ${database} is building: its load has not ended`);
       await tx.run(`MATCH (m:${MARK_LABEL}) DELETE m`);
-    }),
-  );
+    });
+  });
 }
 
 /** Takes the write lock of the mark and holds it to the end of the transaction. */

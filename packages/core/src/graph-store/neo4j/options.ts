@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { DecimalRule, UnsignedRule } from './bolt/load.ts';
 import type { Neo4jAccess } from './connection.ts';
 
 export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'username'> {
@@ -21,20 +20,18 @@ export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'usern
   readonly changeTimeoutMs?: number;
   /** The property that holds a node's id. @default 'id' */
   readonly idProperty?: string;
-  /** Whether the id stays in the database, with its index. @default true */
+  /** Whether the id stays as a property of the nodes. @default true */
   readonly keepId?: boolean;
+  /** Whether each label gets a uniqueness constraint on an id that stays. @default true */
+  readonly indexId?: boolean;
   /** Transactions of one load at a time. @default 4 */
   readonly sessions?: number;
-  /** Rows of one transaction at most. @default 20_000 */
+  /** Rows of one transaction at most. @default 10_000 */
   readonly batchRows?: number;
-  /** Memory of one loading process, in bytes. @default 300 MiB */
-  readonly loaderMemoryBytes?: number;
-  /** Threads of one loading process. @default 2 */
-  readonly threads?: number;
-  /** @default 'text' */
-  readonly decimals?: DecimalRule;
+  /** @default 'float' */
+  readonly decimals?: 'float' | 'text' | 'refuse';
   /** @default 'refuse' */
-  readonly unsigned?: UnsignedRule;
+  readonly unsigned?: 'refuse' | 'text';
   /** A snapshot must have a manifest.json that holds. @default false */
   readonly requireManifest?: boolean;
 }

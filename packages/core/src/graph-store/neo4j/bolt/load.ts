@@ -1,78 +1,250 @@
-/** The Bolt loader as the store calls it; the phases run in a process of their own with a driver of its own. */
+/**
+ * The Bolt loader as the store calls it. The phases run in a process of their own with a driver of its own, and killing that
+ * is cancelling. What is in the database stays there for the next run of the deployment, which goes on with it.
+ */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ChildProcess, siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
-import type { Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
-
-/** How a process reaches the server; plain data, since it crosses to the loading process. */
-export interface BoltAccess {
-  /** `bolt://…` or `neo4j://…`, with `+s` or `+ssc` for TLS. */
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-  /** Authorities that the server's certificate may come from, as files in PEM; default: those of the system. */
-  readonly trustedCertificates?: readonly string[];
-  /** @default 30_000 */
-  readonly connectionTimeoutMs?: number;
-}
-
-export type DecimalRule = 'text' | 'float' | 'refuse';
-export type UnsignedRule = 'refuse' | 'text';
-
-export interface BoltSettings {
-  /** Property that the id is kept in. @default 'id' */
-  readonly idProperty: string;
-  /** Whether the id stays in the database, with a unique index on it for each label. @default true */
-  readonly keepId: boolean;
-  /** Parallel transactions. @default 4 */
-  readonly sessions: number;
-  /** Rows of one transaction at most. @default 20_000 */
-  readonly batchRows: number;
-  /** Memory of the loading process in bytes. @default 300 MiB */
-  readonly memoryBytes: number;
-  /** Threads of DuckDB. @default 2 */
-  readonly threads: number;
-  /** Where DuckDB spills and relationships are sorted; one directory a load is made in it. @default that of the system */
-  readonly scratchDirectory?: string;
-  /**
-   * What becomes of decimals, for which Neo4j has no type: `text` keeps every digit, `float` takes a column whose every
-   * value a double holds exactly to its printed digits and refuses others, `refuse` refuses all. @default 'text'
-   */
-  readonly decimals: DecimalRule;
-  /** What becomes of a column with unsigned integers beyond 2^63 - 1. @default 'refuse' */
-  readonly unsigned: UnsignedRule;
-  readonly requireManifest: boolean;
-}
-
-/** What the loader needs of the store that administers databases. */
-export interface LoadDatabases {
-  exists(database: string): Promise<boolean>;
-  /** Makes it and waits until it is online; one that is there is left alone. */
-  create(database: string): Promise<void>;
-  /** Drops a build of the customer, if it is there, and waits until it is gone. */
-  dropBuild(database: string): Promise<void>;
-}
-
-/** Where the certificates of complete databases are kept: certificates.ts. */
-export interface CertificateKeeper {
-  keep(certificate: LoadCertificate): Promise<void>;
-}
-
-export interface BoltLoadContext {
-  readonly access: BoltAccess;
-  readonly databases: LoadDatabases;
-  readonly certificates: CertificateKeeper;
-  readonly settings: BoltSettings;
-}
+import type {
+  AbortOptions,
+  CertifiedCount,
+  Load,
+  LoadCertificate,
+  LoadOptions,
+  LoadProgress,
+  LoadRequest,
+} from '../../graph-store.ts';
+import { fencedOut, readMark, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
+import { loadFailure } from './failures.ts';
+import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
+import type { BoltLoadContext } from './settings.ts';
 
 /**
  * Makes the database with its mark, or takes over the build that an earlier run left of it.
- * @throws CONFLICT where the database is sealed or complete, FENCED when a higher epoch took over
+ * @throws CONFLICT where the database is loaded already, FENCED when a higher epoch took over
  */
 export async function openBoltLoad(
-  _context: BoltLoadContext,
+  context: BoltLoadContext,
   request: LoadRequest,
-  _options: LoadOptions,
+  options: LoadOptions = {},
 ): Promise<Load> {
-  throw new GraphshiftError('INTERNAL', `${databaseName(request)}: the loader is being built`);
+  if (options.signal?.aborted) throw aborted(request, options.signal);
+  const database = databaseName(request);
+  const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
+  const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
+  return new BoltLoad(context, request, mark, scratch, options);
+}
+
+/** @throws CONFLICT, FENCED */
+async function markBuild(
+  { databases, driver }: BoltLoadContext,
+  request: LoadRequest,
+  database: string,
+): Promise<StoredMark> {
+  if (await databases.exists(database)) {
+    const mark = await readMark(driver, database);
+    if (mark && mark.epoch > request.epoch) throw fencedOut(request.customer, request.epoch, mark.epoch);
+    if (mark?.sealed || (!mark && !(await isEmpty(driver, database))))
+      throw new GraphshiftError('CONFLICT', `database ${database} is there already; drop it first`);
+  } else {
+    await databases.create(database);
+  }
+  return writeMark(driver, database, request);
+}
+
+async function isEmpty(driver: BoltLoadContext['driver'], database: string): Promise<boolean> {
+  const { records } = await driver.executeQuery('MATCH (n) RETURN count(n) AS rows', {}, { database });
+  return Number(records[0]?.get('rows')) === 0;
+}
+
+class BoltLoad implements Load {
+  readonly #context: BoltLoadContext;
+  readonly #request: LoadRequest;
+  readonly #database: string;
+  readonly #mark: StoredMark;
+  readonly #scratch: string;
+  readonly #options: LoadOptions;
+  readonly #onAbort = () => void this.#stop().catch(() => {});
+  #child: ChildProcess<BoltCommands> | undefined;
+  #manifest: SnapshotManifest | undefined;
+  #ended: 'sealed' | 'aborted' | undefined;
+  /** Set while seal must not be cut in two by an abort. */
+  #sealing: Promise<unknown> | undefined;
+
+  constructor(
+    context: BoltLoadContext,
+    request: LoadRequest,
+    mark: StoredMark,
+    scratch: string,
+    options: LoadOptions,
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#database = databaseName(request);
+    this.#mark = mark;
+    this.#scratch = scratch;
+    this.#options = options;
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async check(): Promise<SnapshotManifest> {
+    const { access, settings } = this.#context;
+    const { path, customer, epoch } = this.#request;
+    const job: BoltJob = {
+      access,
+      settings,
+      path,
+      customer,
+      epoch,
+      database: this.#database,
+      scratch: this.#scratch,
+    };
+    const { manifest, fingerprint } = await this.#call('check', job);
+    this.#manifest = manifest;
+    if (this.#mark.plan !== fingerprint) {
+      // Rows of other files, or cut another way: nothing of it can be gone on with.
+      if (this.#mark.plan !== undefined)
+        await talking(`begin ${this.#database} again`, () => this.#beginAgain());
+      await this.#call('place', undefined);
+    }
+    return manifest;
+  }
+
+  async nodes(): Promise<void> {
+    await this.#call('nodes', undefined);
+  }
+
+  async relationships(): Promise<void> {
+    await this.#call('relationships', undefined);
+  }
+
+  async seal(): Promise<LoadCertificate> {
+    const filled = await this.#call('finish', undefined);
+    await this.#child?.kill();
+    const certificate = this.#certify(filled);
+    this.#refuseEnded();
+    const sealed = talking(`seal ${this.#database}`, () => this.#seal(certificate));
+    this.#sealing = sealed.catch(() => {});
+    try {
+      await sealed;
+    } finally {
+      this.#sealing = undefined;
+    }
+    return certificate;
+  }
+
+  async abort(options: AbortOptions = {}): Promise<void> {
+    await this.#stop();
+    if (this.#ended === 'sealed' || options.resumable) return;
+    await talking(`abort the load of ${this.#database}`, () => this.#drop());
+  }
+
+  async #stop(): Promise<void> {
+    await this.#sealing;
+    if (this.#ended === 'sealed') return;
+    this.#ended = 'aborted';
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    await this.#child?.kill();
+    await rm(this.#scratch, { recursive: true, force: true });
+  }
+
+  /** Drops the build unless a newer holder goes on with it. */
+  async #drop(): Promise<void> {
+    const { databases, driver } = this.#context;
+    if (!(await databases.exists(this.#database))) return;
+    const mark = await readMark(driver, this.#database);
+    if (mark && mark.epoch > this.#request.epoch) return;
+    if (mark?.sealed) return;
+    await databases.drop(this.#database);
+  }
+
+  async #beginAgain(): Promise<void> {
+    const { databases, driver } = this.#context;
+    await this.#drop();
+    await databases.create(this.#database);
+    await writeMark(driver, this.#database, this.#request);
+  }
+
+  async #seal(certificate: LoadCertificate): Promise<void> {
+    const { certificates, driver } = this.#context;
+    await certificates.keep(certificate);
+    await sealMark(driver, this.#database, certificate);
+    this.#ended = 'sealed';
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    await rm(this.#scratch, { recursive: true, force: true });
+  }
+
+  #certify({ nodes, relationships, peakMemory }: FilledDatabase): LoadCertificate {
+    refuseMismatch([...nodes, ...relationships]);
+    const { customer, timestamp, run, epoch } = this.#request;
+    return {
+      customer,
+      timestamp,
+      run,
+      epoch,
+      database: this.#database,
+      contentHash: this.#manifest?.contentHash ?? '',
+      nodes,
+      relationships,
+      bytes: this.#manifest?.bytes ?? 0,
+      peakMemory,
+    };
+  }
+
+  async #call<K extends keyof BoltCommands>(
+    command: K,
+    input: BoltCommands[K]['input'],
+  ): Promise<BoltCommands[K]['output']> {
+    this.#refuseEnded();
+    this.#child ??= new ChildProcess<BoltCommands>(siblingModule(import.meta.url, 'load-child'), {
+      name: 'loader',
+    });
+    const { onProgress } = this.#options;
+    try {
+      return await this.#child.call(command, input, {
+        ...(onProgress && { onProgress: (progress) => onProgress(progress as LoadProgress) }),
+      });
+    } catch (error) {
+      // A loader that was killed on purpose did not die.
+      this.#refuseEnded(error);
+      throw error;
+    }
+  }
+
+  #refuseEnded(cause?: unknown): void {
+    if (this.#ended === 'aborted') throw aborted(this.#request, this.#options.signal, cause);
+    if (this.#ended === 'sealed')
+      throw new GraphshiftError('CONFLICT', `the load of ${this.#database} is sealed`);
+  }
+}
+
+function aborted(request: LoadRequest, signal: AbortSignal | undefined, cause?: unknown): GraphshiftError {
+  return new GraphshiftError('ABORTED', `the load of ${databaseName(request)} was stopped`, {
+    cause: signal?.reason ?? cause,
+  });
+}
+
+async function talking<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw loadFailure(error, what);
+  }
+}
+
+/** @throws CERTIFICATE naming the first label or type whose rows do not match at every station */
+function refuseMismatch(counts: readonly CertifiedCount[]): void {
+  for (const count of counts) {
+    const { name, footers, read, sent, acknowledged, counted } = count;
+    if ([read, sent, acknowledged, counted].every((rows) => rows === footers)) continue;
+    throw new GraphshiftError(
+      'CERTIFICATE',
+      `rows of ${name} do not match: ${footers} in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`,
+      { details: { ...count } },
+    );
+  }
 }

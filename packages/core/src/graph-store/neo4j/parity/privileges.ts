@@ -41,12 +41,14 @@ export async function copyPrivileges(
   if (!rows) return { privileges: 0, more: [] };
   const plan = planPrivileges(rows, live, database);
   for (const { command, statement } of plan.missing) {
-    await session.run(statement).catch((error: unknown) => {
-      if (!/^Neo\.ClientError\./.test(codeOf(error))) throw error;
-      throw new GraphshiftError('PARITY', `${name(command, live)} cannot be carried: ${messageOf(error)}`, {
-        cause: error,
+    await session
+      .executeWrite((tx) => tx.run(statement))
+      .catch((error: unknown) => {
+        if (!/^Neo\.ClientError\./.test(codeOf(error))) throw error;
+        throw new GraphshiftError('PARITY', `${name(command, live)} cannot be carried: ${messageOf(error)}`, {
+          cause: error,
+        });
       });
-    });
   }
   if (plan.missing.length > 0) {
     const after = planPrivileges((await readPrivileges(session, live)) ?? [], live, database);

@@ -107,7 +107,8 @@ const SCHEMA = 'Neo.ClientError.Schema.';
 
 async function make(session: Session, wanted: Wanted, timeoutMs: number): Promise<void> {
   try {
-    await session.run(wanted.bare, {}, { timeout: timeoutMs });
+    // Retried by the driver: two workers that make the same things can deadlock on a label.
+    await session.executeWrite((tx) => tx.run(wanted.bare), { timeout: timeoutMs });
   } catch (error) {
     const code = String((error as { code?: unknown }).code);
     if (isThere(code, wanted, messageOf(error))) return;

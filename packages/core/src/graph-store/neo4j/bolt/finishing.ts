@@ -1,0 +1,155 @@
+/** What comes after the rows: the load label goes, indexes on the id come where they stay, and everything is counted. */
+
+import neo4j from 'neo4j-driver';
+import { GraphshiftError } from '../../../platform/errors.ts';
+import type { CertifiedCount } from '../../graph-store.ts';
+import { isOutOfMemory } from './failures.ts';
+import type { GroupPlan, LoadPlan } from './plan.ts';
+import { type Build, type ChunkState, fenced, readChunks, runAlone } from './progress-marks.ts';
+import type { BoltSettings } from './settings.ts';
+import { NODE_CONSTRAINT, NODE_LABEL, quoteName } from './statements.ts';
+
+const STRIP_ROWS = 20_000;
+const FEWEST_ROWS = 100;
+
+/** By which ends are found; returns when it is online. */
+export async function indexNodes(build: Build, idProperty: string): Promise<void> {
+  await runAlone(
+    build,
+    `CREATE CONSTRAINT ${NODE_CONSTRAINT} IF NOT EXISTS FOR (n:${NODE_LABEL}) REQUIRE n.${quoteName(idProperty)} IS UNIQUE`,
+  );
+  await runAlone(build, 'CALL db.awaitIndexes(3600)');
+}
+
+/** A unique id for each label, which gives its nodes an index. */
+export async function indexIds(build: Build, plan: LoadPlan, idProperty: string): Promise<void> {
+  for (const { kind, name } of plan.groups)
+    if (kind === 'nodes')
+      await runAlone(
+        build,
+        `CREATE CONSTRAINT IF NOT EXISTS FOR (n:${quoteName(name)}) REQUIRE n.${quoteName(idProperty)} IS UNIQUE`,
+      );
+  await runAlone(build, 'CALL db.awaitIndexes(3600)');
+}
+
+/**
+ * Takes the load label, and an id that does not stay, from every node, some at a time; what is cut goes on with the nodes
+ * that still have it.
+ * @param onRows called with the nodes done
+ */
+export async function stripNodes(
+  build: Build,
+  settings: BoltSettings,
+  onRows: (rows: number) => void,
+): Promise<void> {
+  await runAlone(build, `DROP CONSTRAINT ${NODE_CONSTRAINT} IF EXISTS`);
+  const id = settings.keepId ? '' : ` REMOVE n.${quoteName(settings.idProperty)}`;
+  let limit = STRIP_ROWS;
+  for (;;) {
+    const rows = await strip(build, id, limit);
+    if (rows === 0) return;
+    if (rows === undefined) limit = Math.floor(limit / 2);
+    else onRows(rows);
+  }
+}
+
+/** @returns the nodes done, or undefined where the server had no memory for so many */
+async function strip(build: Build, id: string, limit: number): Promise<number | undefined> {
+  try {
+    return await fenced(build, async (tx) => {
+      const { records } = await tx.run(
+        `MATCH (n:${NODE_LABEL}) WITH n LIMIT $limit REMOVE n:${NODE_LABEL}${id} RETURN count(*) AS rows`,
+        { limit: neo4j.int(limit) },
+      );
+      return Number(records[0]?.get('rows') ?? 0);
+    });
+  } catch (error) {
+    if (isOutOfMemory(error) && limit > FEWEST_ROWS) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What was read, sent and acknowledged by the marks, and what the count store says.
+ * @throws CERTIFICATE where a label beside the folders' own, or the whole graph, has another number
+ */
+export async function certifyCounts(
+  build: Build,
+  plan: LoadPlan,
+): Promise<{ nodes: CertifiedCount[]; relationships: CertifiedCount[] }> {
+  const states = await readChunks(build);
+  const labels = labelRows(plan);
+  const nodes: CertifiedCount[] = [];
+  const relationships: CertifiedCount[] = [];
+  for (const group of plan.groups) {
+    if (group.kind === 'relationships') {
+      const counted = await count(build, `()-[r:${quoteName(group.name)}]->()`, 'r');
+      relationships.push({ ...stations(group, states), counted });
+      continue;
+    }
+    const all = await count(build, `(n:${quoteName(group.name)})`, 'n');
+    // Nodes of other folders may have this label too.
+    const others = (labels.get(group.name) ?? group.rows) - group.rows;
+    nodes.push({ ...stations(group, states), counted: all - others });
+    labels.delete(group.name);
+  }
+  for (const [label, rows] of labels)
+    refuseCount(`label ${label}`, rows, await count(build, `(n:${quoteName(label)})`, 'n'));
+  // The marks of the chunks and of the load are nodes too.
+  const others = states.size + 1;
+  const total = (kind: GroupPlan['kind']) =>
+    plan.groups.reduce((sum, group) => sum + (group.kind === kind ? group.rows : 0), 0);
+  refuseCount('the graph, in nodes', total('nodes'), (await count(build, '(n)', 'n')) - others);
+  refuseCount('the graph, in relationships', total('relationships'), await count(build, '()-[r]->()', 'r'));
+  return { nodes, relationships };
+}
+
+/** Rows by label, over all folders. */
+function labelRows(plan: LoadPlan): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (const { labelSets } of plan.groups)
+    for (const set of labelSets)
+      for (const label of set.labels) rows.set(label, (rows.get(label) ?? 0) + set.rows);
+  return rows;
+}
+
+function stations(
+  group: GroupPlan,
+  states: ReadonlyMap<number, ChunkState>,
+): Omit<CertifiedCount, 'counted'> {
+  const sum = (value: (state: ChunkState) => number) =>
+    group.chunks.reduce((total, { key }) => {
+      const state = states.get(key);
+      return total + (state ? value(state) : 0);
+    }, 0);
+  const sent = sum(({ rows }) => rows);
+  // A batch is committed only when the server made as many rows as were sent, so its progress says both.
+  return {
+    name: group.name,
+    footers: group.rows,
+    read: sum(({ total }) => total ?? 0),
+    sent,
+    acknowledged: sent,
+  };
+}
+
+/** @param variable the name in the pattern that is counted, so that the count store answers */
+async function count({ driver, database }: Build, pattern: string, variable: string): Promise<number> {
+  const session = driver.session({ database });
+  try {
+    const { records } = await session.executeRead((tx) =>
+      tx.run(`MATCH ${pattern} RETURN count(${variable}) AS rows`),
+    );
+    return Number(records[0]?.get('rows'));
+  } finally {
+    await session.close();
+  }
+}
+
+function refuseCount(what: string, rows: number, counted: number): void {
+  if (rows !== counted)
+    throw new GraphshiftError(
+      'CERTIFICATE',
+      `rows of ${what} do not match: ${rows} sent, ${counted} counted`,
+    );
+}

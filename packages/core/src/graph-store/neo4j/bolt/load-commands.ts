@@ -1,0 +1,41 @@
+/** What the loading process is asked, and what it answers. */
+
+import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
+import type { CertifiedCount } from '../../graph-store.ts';
+import type { BoltAccess, BoltSettings } from './settings.ts';
+
+export interface BoltJob {
+  readonly access: BoltAccess;
+  readonly settings: BoltSettings;
+  /** The snapshot's directory. */
+  readonly path: string;
+  readonly database: string;
+  readonly customer: string;
+  readonly epoch: number;
+  /** A directory of this load's own; made and removed by its parent. */
+  readonly scratch: string;
+}
+
+export interface CheckedJob {
+  readonly manifest: SnapshotManifest;
+  /** Of the plan: see `LoadPlan`. */
+  readonly fingerprint: string;
+}
+
+export interface FilledDatabase {
+  readonly nodes: readonly CertifiedCount[];
+  readonly relationships: readonly CertifiedCount[];
+  /** In bytes. */
+  readonly peakMemory: number;
+}
+
+/** Progress of a command is a `LoadProgress`. */
+export type BoltCommands = {
+  check: { input: BoltJob; output: CheckedJob };
+  /** Makes the marks of the chunks. */
+  place: { input: undefined; output: undefined };
+  nodes: { input: undefined; output: undefined };
+  relationships: { input: undefined; output: undefined };
+  /** Removes what only the load needed, and counts. */
+  finish: { input: undefined; output: FilledDatabase };
+};

@@ -1,0 +1,211 @@
+/**
+ * How a snapshot is cut into chunks: each has a mark in the database, and holds the same rows in the same order
+ * whoever stages it again, so that a load that was cut goes on where it was.
+ *
+ * Nodes are cut by a hash of their id. Relationships are cut by the buckets of both ends: two chunks that have no
+ * bucket in common have no end in common, and can be written at one time without waiting for each other.
+ */
+
+import { createHash } from 'node:crypto';
+import { GraphshiftError } from '../../../platform/errors.ts';
+import type { SnapshotGroup, SnapshotManifest } from '../../../snapshot/manifest.ts';
+import { type Duck, quoteIdentifier } from '../../../snapshot-source/duckdb.ts';
+import { type GroupKind, nameProblem } from '../../../snapshot-source/layout.ts';
+import { leadingColumns } from '../../../snapshot-source/schema.ts';
+import { labelsExpression, viewOf } from '../../../snapshot-source/views.ts';
+import type { BoltSettings } from './settings.ts';
+import { quoteName } from './statements.ts';
+import { planValue, probes, rangeOf, type ValuePlan } from './values.ts';
+
+/** Labels and types that are the loader's own begin so. */
+const RESERVED = /^_graphshift/i;
+/** Between the labels of a row where they are one text; no label has it. */
+export const LABEL_SEPARATOR = '\u001f';
+
+const ROWS_A_NODE_CHUNK = 50_000;
+const MOST_NODE_CHUNKS = 64;
+/** A type with fewer rows is one chunk, which runs alone: cutting it up would cost more. */
+const ONE_CHUNK_ROWS = 4096;
+const MOST_BUCKETS = 32;
+
+/** Rows of one label set; most labels have one. */
+export interface LabelSet {
+  readonly labels: readonly string[];
+  readonly rows: number;
+}
+
+export interface ChunkPlan {
+  /** Of its mark. */
+  readonly key: number;
+  /** Value of the column `part` in the staged files. */
+  readonly part: number;
+  /** What it has in common with others that must not run beside it. */
+  readonly buckets: readonly number[];
+}
+
+export interface GroupPlan {
+  readonly kind: GroupKind;
+  /** In the manifest's list of its kind. */
+  readonly index: number;
+  readonly name: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** The id, or the ids of both ends, as text: DuckDB's expressions. */
+  readonly ids: readonly string[];
+  readonly properties: readonly ValuePlan[];
+  /** Of nodes. */
+  readonly labelSets: readonly LabelSet[];
+  /** DuckDB's expression for the labels as one text, where there are several sets. */
+  readonly labels?: string;
+  /** DuckDB's expression for the part of a row; undefined where there is one. */
+  readonly part?: string;
+  readonly chunks: readonly ChunkPlan[];
+}
+
+export interface LoadPlan {
+  readonly groups: readonly GroupPlan[];
+  readonly buckets: number;
+  /** Two plans with the same one have the same chunks with the same rows. */
+  readonly fingerprint: string;
+}
+
+/** @throws COLUMN_TYPE, NAME_INVALID */
+export async function planLoad(
+  duck: Duck,
+  manifest: SnapshotManifest,
+  settings: BoltSettings,
+): Promise<LoadPlan> {
+  const buckets = Math.min(MOST_BUCKETS, Math.max(2, settings.sessions * 2));
+  const keys = { next: 0 };
+  const groups: GroupPlan[] = [];
+  for (const kind of ['nodes', 'relationships'] as const)
+    for (const [index, group] of manifest[kind].entries())
+      groups.push(await planGroup({ duck, settings, buckets, keys }, kind, index, group));
+  const [version] = await duck.rows('SELECT version() AS version');
+  const { idProperty, keepId } = settings;
+  const basis = {
+    version: 1,
+    duckdb: version?.version,
+    hash: manifest.contentHash,
+    idProperty,
+    keepId,
+    groups,
+  };
+  const fingerprint = createHash('sha256').update(JSON.stringify(basis)).digest('hex');
+  return { groups, buckets, fingerprint };
+}
+
+interface Planner {
+  readonly duck: Duck;
+  readonly settings: BoltSettings;
+  readonly buckets: number;
+  readonly keys: { next: number };
+}
+
+async function planGroup(
+  planner: Planner,
+  kind: GroupKind,
+  index: number,
+  group: SnapshotGroup,
+): Promise<GroupPlan> {
+  checkName(`${kind}/${group.name}`, group.name);
+  const view = viewOf(kind, index);
+  const ids = group.columns
+    .slice(0, kind === 'nodes' ? 1 : 2)
+    .map(({ name }) => `CAST(${quoteIdentifier(name)} AS VARCHAR)`);
+  const properties = await planProperties(planner, view, kind, group);
+  const column = group.columns[1];
+  const labelSets = kind === 'nodes' && column ? await labelSetsOf(planner.duck, view, group, column) : [];
+  const cut =
+    kind === 'nodes' ? cutNodes(ids, group.rows) : cutRelationships(ids, group.rows, planner.buckets);
+  return {
+    kind,
+    index,
+    name: group.name,
+    rows: group.rows,
+    bytes: group.files.reduce((sum, file) => sum + file.bytes, 0),
+    ids,
+    properties,
+    labelSets,
+    ...(labelSets.length > 1 && column && { labels: labelsText(labelsExpression(column)) }),
+    ...(cut.part !== undefined && { part: cut.part }),
+    chunks: cut.parts.map((part) => ({ ...part, key: planner.keys.next++ })),
+  };
+}
+
+function labelsText(list: string): string {
+  return `array_to_string(list_sort(list_distinct(${list})), chr(31))`;
+}
+
+async function planProperties(
+  { duck, settings }: Planner,
+  view: string,
+  kind: GroupKind,
+  group: SnapshotGroup,
+): Promise<ValuePlan[]> {
+  const where = `${kind}/${group.name}`;
+  const columns = group.columns.slice(leadingColumns(kind));
+  for (const { name } of columns) quoteName(name);
+  const value = (name: string) => quoteIdentifier(name);
+  const aggregates = columns.flatMap(({ name, type }, index) => probes(type, value(name), `p${index}`));
+  const [row = {}] =
+    aggregates.length > 0 ? await duck.rows(`SELECT ${aggregates.join(', ')} FROM ${view}`) : [];
+  return columns.map((column, index) =>
+    planValue(column, value(column.name), rangeOf(row, `p${index}`), where, settings),
+  );
+}
+
+/** @throws NAME_INVALID for a label that cannot be one */
+async function labelSetsOf(
+  duck: Duck,
+  view: string,
+  group: SnapshotGroup,
+  column: SnapshotGroup['columns'][number],
+): Promise<LabelSet[]> {
+  // Few distinct values: they are split once each, not once a row.
+  const name = quoteIdentifier(column.name);
+  const rows = await duck.rows(
+    `SELECT labels, sum(rows)::BIGINT AS rows FROM
+     (SELECT ${labelsText(labelsExpression(column))} AS labels, rows FROM (SELECT ${name}, count(*) AS rows FROM ${view} GROUP BY ${name}))
+     GROUP BY labels ORDER BY labels`,
+  );
+  const sets = rows.map(({ labels, rows: count }) => ({
+    labels: String(labels).split(LABEL_SEPARATOR),
+    rows: Number(count),
+  }));
+  for (const { labels } of sets) for (const label of labels) checkName(`nodes/${group.name}: label`, label);
+  return sets.length > 0 ? sets : [{ labels: [group.name], rows: 0 }];
+}
+
+function checkName(where: string, name: string): void {
+  const problem =
+    nameProblem(name) ?? (RESERVED.test(name) ? 'begins with _Graphshift, as marks do' : undefined);
+  if (problem)
+    throw new GraphshiftError('NAME_INVALID', `${where} ${JSON.stringify(name)}: the name ${problem}`);
+  quoteName(name);
+}
+
+interface Cut {
+  readonly part?: string;
+  readonly parts: readonly Omit<ChunkPlan, 'key'>[];
+}
+
+function cutNodes(ids: readonly string[], rows: number): Cut {
+  const count = Math.min(MOST_NODE_CHUNKS, Math.ceil(rows / ROWS_A_NODE_CHUNK));
+  const parts = Array.from({ length: count }, (_, part) => ({ part, buckets: [] }));
+  return count > 1 ? { part: `hash(${ids[0]}) % ${count}`, parts } : { parts };
+}
+
+function cutRelationships(ids: readonly string[], rows: number, buckets: number): Cut {
+  const all = Array.from({ length: buckets }, (_, bucket) => bucket);
+  if (rows === 0) return { parts: [] };
+  if (rows <= ONE_CHUNK_ROWS) return { parts: [{ part: 0, buckets: all }] };
+  const [source, target] = ids.map((id) => `hash(${id}) % ${buckets}`);
+  const parts = all.flatMap((low) =>
+    all.slice(low).map((high) => ({
+      part: low * buckets + high,
+      buckets: low === high ? [low] : [low, high],
+    })),
+  );
+  return { part: `least(${source}, ${target}) * ${buckets} + greatest(${source}, ${target})`, parts };
+}

@@ -1,0 +1,65 @@
+/** Rows of a kind, brought to plain types and cut into chunks: Parquet files in the scratch directory. */
+
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Duck, quoteIdentifier, quoteString } from '../../../snapshot-source/duckdb.ts';
+import { FILE_COLUMN, ROW_COLUMN } from '../../../snapshot-source/schema.ts';
+import { viewOf } from '../../../snapshot-source/views.ts';
+import type { GroupPlan } from './plan.ts';
+
+/** Rows of a row group; many files are written at one time, and each holds one in memory. */
+const ROW_GROUP = 8192;
+
+/** Where a group's files are, and the rows of each of its parts. */
+export interface StagedGroup {
+  readonly directory: string;
+  readonly rows: ReadonlyMap<number, number>;
+}
+
+export async function stageGroup(duck: Duck, group: GroupPlan, scratch: string): Promise<StagedGroup> {
+  const directory = join(scratch, `${group.kind}-${group.index}`);
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const selects = [
+    ...group.ids.map((id, index) => `${id} AS k${index}`),
+    ...group.properties.map(({ select }, index) => `${select} AS p${index}`),
+    ...(group.labels === undefined ? [] : [`${group.labels} AS labels`]),
+    `${quoteIdentifier(FILE_COLUMN)} AS f`,
+    `${quoteIdentifier(ROW_COLUMN)} AS r`,
+    `CAST(${group.part ?? '0'} AS INTEGER) AS part`,
+  ];
+  // One part each is a file each: what reads a chunk reads nothing else.
+  await duck.run(
+    `COPY (SELECT ${selects.join(', ')} FROM ${viewOf(group.kind, group.index)}) TO ${quoteString(directory)}
+     (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${ROW_GROUP}, PARTITION_BY (part), OVERWRITE_OR_IGNORE)`,
+  );
+  const rows = new Map<number, number>();
+  for (const { part, rows: count } of await partsOf(duck, directory))
+    rows.set(part, (rows.get(part) ?? 0) + count);
+  return { directory, rows };
+}
+
+async function partsOf(duck: Duck, directory: string): Promise<{ part: number; rows: number }[]> {
+  const [found] = await duck.rows(
+    `SELECT count(*) AS files FROM glob(${quoteString(join(directory, '*', '*.parquet'))})`,
+  );
+  if (Number(found?.files ?? 0) === 0) return [];
+  const rows = await duck.rows(
+    `SELECT regexp_extract(file_name, 'part=(\\d+)', 1)::INTEGER AS part, sum(num_rows)::BIGINT AS rows
+     FROM parquet_file_metadata(${quoteString(join(directory, '*', '*.parquet'))}) GROUP BY part`,
+  );
+  return rows.map(({ part, rows: count }) => ({ part: Number(part), rows: Number(count) }));
+}
+
+/** The rows of a part from a place on, in an order that is the same whoever staged them. */
+export function selectPart(group: GroupPlan, staged: StagedGroup, part: number, from: number): string {
+  const labels = group.labels === undefined ? [] : ['labels'];
+  const columns = [
+    ...group.ids.map((_, index) => `k${index}`),
+    ...group.properties.map((_, index) => `p${index}`),
+    ...labels,
+  ];
+  const files = quoteString(join(staged.directory, `part=${part}`, '*.parquet'));
+  return `SELECT ${columns.join(', ')} FROM read_parquet(${files}, hive_partitioning = false)
+    ORDER BY ${[...labels, 'f', 'r'].join(', ')}${from > 0 ? ` OFFSET ${from}` : ''}`;
+}
