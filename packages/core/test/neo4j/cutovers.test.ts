@@ -5,7 +5,7 @@
  */
 
 import { AliasReaders, fillReadDatabase, switchUnderReaders, useNeo4j } from '@graphshift/testkit';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { GraphStore } from '../../src/graph-store/graph-store.ts';
 import { createNeo4jStore } from '../../src/graph-store/neo4j/store.ts';
 
@@ -49,6 +49,22 @@ function startReaders(): AliasReaders {
   return new AliasReaders(drivers, customer, READERS);
 }
 
+/** Says how long reads took beside as many of the same readers while nothing moves. */
+async function report(during: readonly number[]): Promise<void> {
+  const readers = startReaders();
+  await vi.waitFor(() => expect(readers.readings.reads).toBeGreaterThan(during.length / 4), {
+    timeout: LONG,
+    interval: 100,
+  });
+  const { latencies: without } = await readers.stop();
+  const figures = (latencies: readonly number[]) => {
+    const sorted = [...latencies].sort((a, b) => a - b);
+    const at = (part: number) => (sorted[Math.floor((sorted.length - 1) * part)] ?? 0).toFixed(1);
+    return `${sorted.length} reads, median ${at(0.5)} ms, 99th percentile ${at(0.99)} ms, longest ${at(1)} ms`;
+  };
+  process.stdout.write(`during ${CUTOVERS} cutovers: ${figures(during)}\nwithout: ${figures(without)}\n`);
+}
+
 it(
   'fails no read, mixes no transaction and goes back for no reader',
   async () => {
@@ -60,10 +76,11 @@ it(
       cutovers: CUTOVERS,
       switchTo: (database, version) => cutOver(database, version + 1),
     });
-    const { reads, failures, mixed, stale } = await readers.stop();
+    const { reads, failures, mixed, stale, latencies } = await readers.stop();
     expect({ failures, mixed, stale }).toEqual({ failures: [], mixed: [], stale: [] });
     expect(reads).toBeGreaterThan(CUTOVERS);
     expect((await store?.alias(customer))?.properties.epoch).toBe(CUTOVERS + 1);
+    await report(latencies);
   },
   LONG,
 );
