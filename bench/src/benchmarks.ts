@@ -1,7 +1,8 @@
 import type { Benchmark } from './benchmark.ts';
 import { load } from './load/load.ts';
+import { neo4j } from './neo4j/neo4j.ts';
 import { queue } from './queue/queue.ts';
 import { scan } from './scan/scan.ts';
 
 /** In the order in which they run and print. */
-export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load];
+export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load, neo4j];

@@ -1,3 +1,12 @@
+export {
+  AliasReaders,
+  fillReadDatabase,
+  READ_MODES,
+  type Readings,
+  type ReadMode,
+  type SwitchPlan,
+  switchUnderReaders,
+} from './alias-readers.ts';
 export { findBrowser, NO_BROWSER } from './browser.ts';
 export { EMBEDDED_DIALECT, NEO4J_DIALECT, type StoreDialect } from './contract-steps.ts';
 export {

@@ -1,0 +1,65 @@
+/** A worker as its process opens it, which takes one snapshot all the way to its alias. */
+
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  type Backend,
+  createLogger,
+  databaseName,
+  deploymentId,
+  isEndState,
+  openBackend,
+  readSettings,
+  serveParent,
+} from '@graphshift/core';
+import { createWorker } from '@graphshift/worker';
+import type { DeployInput, WorkerCommands } from './worker-commands.ts';
+
+const LOOK_EVERY_MS = 50;
+
+serveParent<WorkerCommands>({
+  deploy: async (input) => {
+    const { root, customer, timestamp } = input;
+    const directory = process.cwd();
+    const log = createLogger({ pretty: false, level: 'warn' });
+    const { settings } = readSettings({ environment: {}, directory, flags: flagsOf(input) });
+    const backend = await openBackend({ settings, log, directory });
+    const worker = await createWorker({ backend });
+    await worker.start();
+    const startedAt = performance.now();
+    const path = join(root, customer, `${timestamp}`);
+    const { head } = await backend.deployments.discover({ customer, timestamp, path });
+    await backend.wakeUps.ensureHead(backend.deployments, head);
+    await untilLive(backend, deploymentId({ customer, timestamp }));
+    const seconds = (performance.now() - startedAt) / 1000;
+    const certificate = await backend.store.certificate(databaseName({ customer, timestamp }));
+    await worker.stop();
+    await backend.stop();
+    const counts = [...(certificate?.nodes ?? []), ...(certificate?.relationships ?? [])];
+    return {
+      seconds,
+      rows: counts.reduce((sum, { counted }) => sum + counted, 0),
+      peakMemory: (certificate?.peakMemory ?? 0) + process.resourceUsage().maxRSS * 1024,
+    };
+  },
+});
+
+function flagsOf({ redisUrl, url, password, root }: DeployInput): Record<string, unknown> {
+  return {
+    'redis.url': redisUrl,
+    'store.url': url,
+    'store.password': password,
+    'orchestrator.data_path': root,
+  };
+}
+
+/** @throws when it ends anywhere else */
+async function untilLive({ deployments }: Backend, id: string): Promise<void> {
+  for (;;) {
+    const record = await deployments.get(id);
+    if (record?.state === 'live') return;
+    if (record && (isEndState(record.state) || record.state === 'retrying'))
+      throw new Error(`${id} is ${record.state}: ${record.error?.message ?? 'nobody said why'}`);
+    await wait(LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,22 @@
+export interface DeployInput {
+  readonly redisUrl: string;
+  readonly url: string;
+  readonly password: string;
+  /** The root in which the snapshot stands. */
+  readonly root: string;
+  readonly customer: string;
+  readonly timestamp: number;
+}
+
+export interface Deployed {
+  /** From the record of the snapshot to the alias at its database. */
+  readonly seconds: number;
+  readonly rows: number;
+  /** Of the worker process and of its loading process together, each at its peak, in bytes. */
+  readonly peakMemory: number;
+}
+
+/** What the worker's process is asked. */
+export type WorkerCommands = {
+  deploy: { input: DeployInput; output: Deployed };
+};
