@@ -37,6 +37,7 @@ export { type ExamineOptions, examine, SETTLE_MS } from './doctor/examine.ts';
 export type { Finding, Severity } from './doctor/finding.ts';
 export type { Examined } from './doctor/gather.ts';
 export { judge, RULES } from './doctor/judge.ts';
+export { mend, type Repaired } from './doctor/mend.ts';
 export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
