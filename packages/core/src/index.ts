@@ -39,6 +39,8 @@ export type { Examined } from './doctor/gather.ts';
 export { judge, RULES } from './doctor/judge.ts';
 export { mend, type Repaired } from './doctor/mend.ts';
 export type { AliasSeen, Picture } from './doctor/picture.ts';
+export { explain, explainFailure } from './explain/explain.ts';
+export type { Cause, Explanation } from './explain/explanation.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';

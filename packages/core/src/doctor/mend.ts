@@ -24,11 +24,12 @@ import { mendUnrecorded } from './repairs/snapshots.ts';
 
 /** By the rule that found it; in the order in which they are done. A rule that is not here is left to a person. */
 export const REPAIRS: Readonly<Record<string, Repair>> = {
+  // Everything else asks the lists.
+  'record-index': mendLists,
   'alias-target': mendTarget,
   'alias-properties': mendProperties,
   'live-record': mendLive,
   holds: mendHeld,
-  'record-index': mendLists,
   'snapshot-record': mendUnrecorded,
   head: mendHead,
   'head-job': mendJob,
@@ -59,7 +60,7 @@ export interface MendOptions {
 
 /**
  * Mends what `examine` found. Can be done twice, by two at once, and while workers run.
- * @returns one line of account for each finding, aliases first
+ * @returns one line of account for each finding, in the order in which they were mended
  */
 export async function mend(
   backend: Backend,
