@@ -73,6 +73,7 @@ export {
   type AliasView,
   type DeploymentDetail,
   type DeploymentView,
+  listAliases,
   Operations,
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
