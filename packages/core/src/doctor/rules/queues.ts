@@ -65,7 +65,7 @@ export const reservation: Rule = {
             severity: 'broken',
             subject: database,
             what,
-            action: 'Raise orchestrator.max_databases by one for now, and report it: this room is lost.',
+            action: '`graphshift doctor --repair` gives it back; report it too.',
           },
         ];
       if (releasedAt === undefined || lastPassed - releasedAt < LISTED_MS) return [];

@@ -58,7 +58,7 @@ export const recordIndex: Rule = {
       subject: id,
       what: `${id} ${problem}`,
       action:
-        'Report it: only scripts that change both write them. `deployments retry` lists an ended one anew.',
+        '`graphshift doctor --repair` lists it where its record says; report it too: scripts alone write both.',
     }));
   },
 };
@@ -112,7 +112,7 @@ function headProblems(
       severity: 'broken',
       customer,
       what: `${record.id} is ${record.state}, and the head of ${customer} is ${named ?? 'nobody'}`,
-      action: `\`graphshift deployments cancel ${record.id}\`, then retry it.`,
+      action: '`graphshift doctor --repair` chooses the head again.',
     });
   }
   const waiting = records.filter(({ state }) => state === 'discovered');

@@ -52,7 +52,7 @@ end
 
 local changes = cjson.decode(fields)
 -- A closed gate is looked at again and again: that is told when the reason becomes another, by other words than numbers.
-local function in_words(reason) return (string.gsub(reason or '', '%d+', '0')) end
+local function in_words(reason) return (string.gsub(reason or '', '[%d.]+', '0')) end
 local waits_on = state == 'waiting' and to == 'waiting' and changes.reason
   and in_words(changes.reason) == in_words(redis.call('HGET', KEYS[1], 'reason') or nil)
 tell_claim(prefix, KEYS[1], id, state, now, epoch ~= '' and not waits_on)
