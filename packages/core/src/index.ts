@@ -41,6 +41,7 @@ export { mend, type Repaired } from './doctor/mend.ts';
 export type { AliasSeen, Picture } from './doctor/picture.ts';
 export { explain, explainFailure } from './explain/explain.ts';
 export type { Cause, Explanation } from './explain/explanation.ts';
+export type { ExplainPicture, Standing } from './explain/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';

@@ -1,4 +1,5 @@
 export { findBrowser, NO_BROWSER } from './browser.ts';
+export { explanations } from './explanations.ts';
 export {
   type ContractOptions,
   graphStoreContract,

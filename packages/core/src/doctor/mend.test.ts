@@ -202,7 +202,7 @@ it('leaves nothing off, moves no alias, and drops nothing but builds', async () 
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 }, 120_000);
 

@@ -2,7 +2,7 @@
 
 import { highestHeld, matches } from '../cutover/decide.ts';
 import type { DeploymentRecord } from '../deployment/record.ts';
-import { REVIVABLE_STATES, type State } from '../deployment/states.ts';
+import { HEAD_STATES, REVIVABLE_STATES, type State } from '../deployment/states.ts';
 import { ERRORS } from '../platform/errors.ts';
 import { at, type Verdict, verdict } from './explanation.ts';
 import { gateClosed, notTaken, pinned } from './obstacles.ts';
@@ -33,7 +33,7 @@ export const BY_STATE: Readonly<Record<State, Explain>> = {
 
 function discovered(picture: ExplainPicture, { record }: Standing): Verdict {
   const { head, limits } = picture;
-  if (!head)
+  if (!head || !(HEAD_STATES as readonly State[]).includes(head.record.state))
     return (
       notTaken(picture) ??
       verdict(

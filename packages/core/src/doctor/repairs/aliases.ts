@@ -20,7 +20,8 @@ const UNREADABLE = 'its epoch, its snapshot or its holds are none that can be re
 export const mendTarget: Repair = async (bench, finding) => {
   const { customer = '' } = finding;
   const { alias, databases } = await look(bench, customer);
-  if (!alias) return SETTLED;
+  // Somebody else has moved it since.
+  if (!alias || !finding.what.includes(alias.database)) return SETTLED;
   const target = databases.find(({ name }) => name === alias.database);
   const own = parseDatabaseName(alias.database)?.customer === customer;
   if (own && target?.state === 'complete')
