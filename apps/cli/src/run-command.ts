@@ -8,6 +8,7 @@ import { addDead } from './commands/dead.ts';
 import { addDeployments } from './commands/deployments.ts';
 import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExplain } from './commands/explain.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
 import { addRollback } from './commands/rollback.ts';
@@ -27,6 +28,7 @@ const ADD = [
   addAliases,
   addRollback,
   addAudit,
+  addExplain,
   addDoctor,
   addQuery,
   addSimulate,

@@ -169,10 +169,13 @@ describe('wrong use', () => {
   });
 
   it('says which service cannot be reached, without its password, and exits 3', async () => {
-    const { code, lines } = await spawn(['aliases', 'ls'], { REDIS_URL: 'redis://:secret@127.0.0.1:1' });
+    const away = { REDIS_URL: 'redis://:secret@127.0.0.1:1' };
+    const { code, lines } = await spawn(['deployments', 'ls'], away);
     expect(lines.join('\n')).toMatch(/redis redis:\/\/127.0.0.1:1 cannot be reached: .*ECONNREFUSED/);
     expect(lines.join('\n')).not.toContain('secret');
     expect(code).toBe(3);
+    // What readers see is the store's to say.
+    expect(await spawn(['aliases', 'ls'], away)).toMatchObject({ code: 0 });
   });
 
   it('refuses to listen for others without a token', async () => {

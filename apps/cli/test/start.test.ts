@@ -103,6 +103,14 @@ describe('config', () => {
       code: 0,
       text: expect.stringContaining('Redis and the store answer'),
     });
+    const secret = { REDIS_URL: installation.redis.url.replace('//', '//:secret@') };
+    const open = JSON.parse((await run(secret, 'config', 'check', '--json')).text) as Record<string, unknown>;
+    expect(open).toMatchObject({ ok: true, services: null });
+    const both = JSON.parse((await run({}, 'config', 'check', '--services', '--json')).text) as typeof open;
+    expect(both).toMatchObject({
+      ok: true,
+      services: { redis: installation.redis.url, store: `embedded:${installation.store}` },
+    });
     const noted = await run({ GRAPHSHIFT_ORCHESTRATOR_SCAN_INTERVALL: '5' }, 'config', 'check', '--json');
     expect(JSON.parse(noted.text)).toMatchObject({
       ok: true,

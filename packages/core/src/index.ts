@@ -37,7 +37,11 @@ export { type ExamineOptions, examine, SETTLE_MS } from './doctor/examine.ts';
 export type { Finding, Severity } from './doctor/finding.ts';
 export type { Examined } from './doctor/gather.ts';
 export { judge, RULES } from './doctor/judge.ts';
+export { mend, type Repaired } from './doctor/mend.ts';
 export type { AliasSeen, Picture } from './doctor/picture.ts';
+export { explain, explainFailure } from './explain/explain.ts';
+export type { Cause, Explanation } from './explain/explanation.ts';
+export type { ExplainPicture, Standing } from './explain/picture.ts';
 export { Gate, type GateReading } from './gate/gate.ts';
 export type { GateView, StoreReading } from './gate/reading.ts';
 export { StoreReadings } from './gate/readings.ts';
@@ -73,6 +77,7 @@ export {
   type AliasView,
   type DeploymentDetail,
   type DeploymentView,
+  listAliases,
   Operations,
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';

@@ -9,6 +9,7 @@ export {
 } from './alias-readers.ts';
 export { findBrowser, NO_BROWSER } from './browser.ts';
 export { EMBEDDED_DIALECT, NEO4J_DIALECT, type StoreDialect } from './contract-steps.ts';
+export { explanations } from './explanations.ts';
 export {
   type ContractOptions,
   graphStoreContract,

@@ -1,17 +1,19 @@
+import { listAliases } from '@graphshift/core';
 import { act, makeCommand, type Registry } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printRows, shortTime } from '../output.ts';
 import { Session } from '../session.ts';
 
+/** Needs the graph store alone: what readers see must be told while Redis is down. */
 export function addAliases(registry: Registry): void {
   const group = registry.program.command('aliases').description('what readers see');
   const list = makeCommand('ls', 'each alias, its database, since when, and what a rollback would go to');
   act(list, registry, async (options, surroundings) => {
     const session = new Session(surroundings, options);
-    return session.withBackend(async ({ operations }) => {
+    return session.withStore(async (store) => {
       printRows(
         session.output,
-        await operations.aliases(),
+        await listAliases(store),
         [
           { title: 'CUSTOMER', value: (row) => row.customer },
           { title: 'DATABASE', value: (row) => row.database },

@@ -3,6 +3,7 @@ import {
   checkStoreDirectory,
   describeSetting,
   environmentName,
+  redactUrl,
   SECRET_SETTINGS,
   sampleConfig,
   settingPaths,
@@ -42,13 +43,16 @@ function addCheck(registry: Registry, group: Registry['program']): void {
       ]);
     }
     const defaults = [...sources.values()].filter((source) => source === 'default').length;
-    const found = { settings: sources.size, defaults, profile: profile?.name ?? null, notes };
+    const services = options.services
+      ? { redis: redactUrl(settings.redis.url), store: withoutPassword(settings.store.url) }
+      : null;
+    const found = { settings: sources.size, defaults, profile: profile?.name ?? null, notes, services };
     if (session.output.json) {
       session.output.write(`${toJson({ ok: true, ...found })}\n`);
       return EXIT.done;
     }
     for (const note of notes) session.output.write(`note: ${note}\n`);
-    const reached = options.services ? ', and Redis and the store answer' : '';
+    const reached = services ? ', and Redis and the store answer' : '';
     session.output.write(
       `the configuration is right: ${sources.size} settings, ${defaults} of them at their default${reached}\n`,
     );

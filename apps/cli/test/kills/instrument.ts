@@ -208,14 +208,16 @@ function wrapQueues({ wakeUps, letters }: Backend, stops: Stops): void {
   const enqueue = wakeUps.ensure.bind(wakeUps);
   wakeUps.ensure = async (record) => {
     await stops.arrive(record.id, 'before enqueue');
-    await enqueue(record);
+    const added = await enqueue(record);
     await stops.arrive(record.id, 'enqueued');
+    return added;
   };
   const write = letters.ensure.bind(letters);
   letters.ensure = async (record) => {
     await stops.arrive(record.id, 'before letter');
-    await write(record);
+    const written = await write(record);
     await stops.arrive(record.id, 'letter');
+    return written;
   };
 }
 

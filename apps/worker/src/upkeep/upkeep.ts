@@ -63,7 +63,7 @@ export class Upkeep implements Service {
     await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing));
   }
 
-  async #attempt(what: string, act: () => Promise<void>): Promise<void> {
+  async #attempt(what: string, act: () => Promise<unknown>): Promise<void> {
     try {
       await act();
     } catch (error) {

@@ -57,6 +57,27 @@ describe('the section orchestrator', () => {
   });
 });
 
+describe('a value of the wrong kind', () => {
+  it.each([
+    ['log.directory', '', 'must not be empty'],
+    ['log.directory', 7, 'must be text'],
+    ['log.level', 'loud', 'must be one of debug, info, warn, error, silent'],
+    ['orchestrator.policy', 3, 'must be one of newest-first, in-order, latest-only'],
+    ['orchestrator.data_path', [], 'must have at least one entry'],
+    ['orchestrator.data_path', 7, 'must be text or a list'],
+    ['orchestrator.num_workers', 'many', 'must be a number'],
+    ['orchestrator.skip_unchanged', 'perhaps', 'must be true or false'],
+  ])('%s %j: %s', (path, value, says) => {
+    const [line = ''] = refused({ flags: { [path]: value } });
+    expect(line.startsWith(`${path} is ${JSON.stringify(value)} (flag): ${says} (`)).toBe(true);
+  });
+
+  it('in a file where a section belongs is told in the same words', async () => {
+    const file = await written('section.yaml', 'log: loud');
+    expect(refused({ file }).join()).not.toMatch(/Invalid|Too |expected/);
+  });
+});
+
 describe('profiles', () => {
   it.each([
     ['production', { num_workers: 2, scan_interval: 30, max_retries: 3, shutdown_timeout: 600 }],

@@ -8,6 +8,7 @@ import { describeSetting, environmentName, settingPaths } from './setting-paths.
 import { SECRET_SETTINGS, SECTIONS, type Settings, settingsSchema } from './settings.ts';
 import { PROFILE_KEY, readSettingsFile, type SettingsFile } from './settings-file.ts';
 import { near } from './suggestion.ts';
+import { describeProblem } from './wording.ts';
 
 export const CONFIG_FILE = 'graphshift.config.yaml';
 export const PROFILE_VARIABLE = 'GRAPHSHIFT_PROFILE';
@@ -148,7 +149,7 @@ function describeIssue(
   const value = SECRET_SETTINGS.has(path) ? '[secret]' : JSON.stringify(values[section]?.[key]);
   const source = sources.get(path);
   const where = source === 'environment' ? `environment variable ${environmentName(path)}` : source;
-  return `${path} is ${value} (${where}): ${issue.message} (${describeSetting(path)})`;
+  return `${path} is ${value} (${where}): ${describeProblem(issue)} (${describeSetting(path)})`;
 }
 
 /** A commented sample file with every key at its default. */

@@ -12,6 +12,8 @@ export type Severity = 'broken' | 'warning';
 export interface Observation {
   readonly severity: Severity;
   readonly customer?: string;
+  /** What it is about, by its name in Redis or the store: a deployment, a job, a letter or a database. */
+  readonly subject?: string;
   /**
    * One line that names things. It says since when and never how long, so that the same finding reads the same in two
    * looks.

@@ -116,11 +116,8 @@ export class Operations {
     return this.#options.deployments.refusals();
   }
 
-  async aliases(): Promise<AliasView[]> {
-    const { databases, aliases } = await this.#options.store.list();
-    return aliases
-      .map((alias) => aliasView(alias, databases))
-      .sort((a, b) => (a.customer < b.customer ? -1 : 1));
+  aliases(): Promise<AliasView[]> {
+    return listAliases(this.#options.store);
   }
 
   async deadLetters(): Promise<DeploymentView[]> {
@@ -240,6 +237,14 @@ export class Operations {
       error: record.error ? errorView(record, record.error) : null,
     };
   }
+}
+
+/** Every alias, by name. The store alone knows: this is what people ask while Redis is down. */
+export async function listAliases(store: GraphStore): Promise<AliasView[]> {
+  const { databases, aliases } = await store.list();
+  return aliases
+    .map((alias) => aliasView(alias, databases))
+    .sort((a, b) => (a.customer < b.customer ? -1 : 1));
 }
 
 function notCancellable(id: string, state: string): GraphshiftError {

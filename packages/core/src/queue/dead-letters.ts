@@ -46,13 +46,13 @@ export class DeadLetters implements Service {
     await this.queue.close();
   }
 
-  /** Puts the letter of a dead deployment there, unless it is there. */
-  async ensure(record: DeploymentRecord): Promise<void> {
-    if (record.state !== 'dead') return;
+  /** Puts the letter of a dead deployment there, unless it is there. @returns whether it was put there */
+  async ensure(record: DeploymentRecord): Promise<boolean> {
+    if (record.state !== 'dead') return false;
     const id = jobId(record.id, record.run);
     const existing = await this.queue.getJob(id);
     if (existing) {
-      if (!(await existing.isCompleted())) return;
+      if (!(await existing.isCompleted())) return false;
       // A letter whose redrive ended without effect has completed; the record is dead still, so it stands again.
       await existing.remove();
     }
@@ -79,7 +79,9 @@ export class DeadLetters implements Service {
     });
     // Started over meanwhile: a letter for it would stand there for ever.
     const now = await this.#options.deployments.get(record.id);
-    if (now?.state !== 'dead' || now.run !== record.run) await this.queue.remove(id).catch(() => 0);
+    if (now?.state === 'dead' && now.run === record.run) return true;
+    await this.queue.remove(id).catch(() => 0);
+    return false;
   }
 
   /** Takes away the letters of runs that were started over or given up by somebody who died before doing so. */

@@ -30,6 +30,11 @@ export class DeploymentReader {
     return Number((await this.redis.hget(this.keys.customer(customer), 'epoch')) ?? 0);
   }
 
+  /** Id of the customer's head, the deployment that must have a job. */
+  async headOf(customer: string): Promise<string | undefined> {
+    return (await this.redis.hget(this.keys.customer(customer), 'head')) ?? undefined;
+  }
+
   /** @throws CONFLICT for a record that this version cannot read: it must not pass for one that is not there */
   async get(id: string): Promise<DeploymentRecord | undefined> {
     const fields = await this.redis.hgetall(this.keys.deployment(id));

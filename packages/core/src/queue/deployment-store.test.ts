@@ -234,6 +234,35 @@ describe('transitions', () => {
     expect(edges).toEqual(['>discovered', 'discovered>queued', 'queued>queued', 'queued>gated']);
   });
 
+  it('tell of a closed gate once, until the reason is another or the deployment goes on', async () => {
+    await store.discover(snapshot(100));
+    const id = 'acme@100';
+    const look = async (to: 'waiting' | 'gated', reason: string) => {
+      const claim = await store.claim(id, 1, 'worker-1', 0);
+      if (claim.kind !== 'claimed') throw new Error(claim.kind);
+      const { state, epoch } = claim.record;
+      return store.transition({ id, from: [state], to, run: 1, epoch, fields: { reason } });
+    };
+    await look('waiting', 'heap is at 90.1 %');
+    const since = (await store.get(id))?.changedAt;
+    for (const percent of ['91.2', '89', '93.7']) await look('waiting', `heap is at ${percent} %`);
+    expect(await store.get(id)).toMatchObject({ changedAt: since, reason: 'heap is at 93.7 %', holder: '' });
+    await look('waiting', 'the store is read-only');
+    await look('waiting', 'the store is read-only');
+    expect((await look('gated', '')).kind).toBe('ok');
+    const told = (await store.audit({ deployment: id })).map(
+      ({ from, to, detail }) => `${from}>${to} ${detail}`,
+    );
+    expect(told.slice(2)).toEqual([
+      'queued>queued claimed under epoch 1',
+      'queued>waiting ',
+      'waiting>waiting claimed under epoch 5',
+      'waiting>waiting ',
+      'waiting>waiting claimed under epoch 7',
+      'waiting>gated ',
+    ]);
+  });
+
   it('keep the counts by state in step', async () => {
     await store.discover(snapshot(100));
     await store.discover(snapshot(200));

@@ -30,7 +30,7 @@ export interface Policy {
 }
 
 /** The policy in the words of lua/_head.lua. */
-function orderWords({ order, supersedeRunning = false }: Policy): string {
+export function orderWords({ order, supersedeRunning = false }: Policy): string {
   if (order === 'in-order') return 'oldest keep';
   if (order === 'latest-only') return 'newest stop';
   return supersedeRunning ? 'newest keep stop' : 'newest keep';

@@ -17,6 +17,9 @@ export const SCRIPTS = [
   'take-lease-1',
   'release-lease-1',
   'export-audit-2',
+  'mend-lists-2',
+  'mend-customer-1',
+  'free-room-1',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

@@ -45,9 +45,12 @@ export class WakeUps implements Service {
     await this.queue.close();
   }
 
-  /** Sees to it that the record's run has a job, and only one. Does nothing for one that needs none. */
-  async ensure(record: DeploymentRecord): Promise<void> {
-    if (isEndState(record.state) || record.state === 'discovered') return;
+  /**
+   * Sees to it that the record's run has a job, and only one. Does nothing for one that needs none.
+   * @returns whether a job was added
+   */
+  async ensure(record: DeploymentRecord): Promise<boolean> {
+    if (isEndState(record.state) || record.state === 'discovered') return false;
     const id = jobId(record.id, record.run);
     const existing: Job | undefined = await this.queue.getJob(id);
     // BullMQ ignores an id that still stands in a finished set: a job that ended early must go first.
@@ -56,7 +59,7 @@ export class WakeUps implements Service {
     if (ended) await existing.remove().catch(() => {});
     const waits = record.state === 'waiting' || record.state === 'retrying';
     const delay = waits ? Math.max(0, (record.dueAt ?? 0) - this.#clock.now()) : 0;
-    if (existing && !ended) return;
+    if (existing && !ended) return false;
     const payload: DeployPayload = { v: PAYLOAD_VERSION, deployment: record.id, run: record.run };
     await this.queue.add('deploy-snapshot', deployPayload.parse(payload), {
       jobId: id,
@@ -68,6 +71,7 @@ export class WakeUps implements Service {
       removeOnFail: true,
     });
     this.#log.info({ deploymentId: record.id, run: record.run }, `enqueued ${record.id}, run ${record.run}`);
+    return true;
   }
 
   /** Takes the job of a run away, unless a worker has it in hand: that one learns from the record. */

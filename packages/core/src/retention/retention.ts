@@ -181,11 +181,15 @@ export class Retention {
     return left ? record.changedAt : Date.parse(alias.properties.since);
   }
 
-  /** Replaced deployments whose database a crash kept from being marked as dropped. */
-  async markGone({ databases }: StoreListing): Promise<void> {
+  /**
+   * Replaced deployments whose database a crash kept from being marked as dropped.
+   * @param ids which of them. @default all
+   */
+  async markGone({ databases }: StoreListing, ids?: readonly string[]): Promise<void> {
     const { deployments, store } = this.#options;
     const present = new Set(databases.map(({ name }) => name));
-    for (const record of await deployments.getMany(await deployments.inState('replaced'))) {
+    for (const record of await deployments.getMany(ids ?? (await deployments.inState('replaced')))) {
+      if (record.state !== 'replaced') continue;
       const name = record.database ?? databaseName(record);
       if (present.has(name)) continue;
       // The listing may be older than the database.

@@ -95,15 +95,14 @@ function missing(
     .filter((record) => record.state === 'replaced' && !complete.has(databaseName(record)))
     .flatMap((record): Observation[] => {
       const what = `${record.id} is replaced, and its database ${databaseName(record)} is not there, complete`;
-      const { customer } = record;
-      if (newest.has(record))
-        return [
-          { severity: 'broken', customer, what, action: 'No rollback can go there; keep the next ones.' },
-        ];
+      const { customer, id: subject } = record;
+      if (newest.has(record)) {
+        const action = 'No rollback can go there; keep the next ones.';
+        return [{ severity: 'broken', customer, subject, what, action }];
+      }
       if (!isDue(picture, Math.max(record.changedAt, movedAt(alias)))) return [];
-      return [
-        { severity: 'warning', customer, what, action: 'Nothing: the next retention marks it retired.' },
-      ];
+      const action = 'Nothing: the next retention marks it retired.';
+      return [{ severity: 'warning', customer, subject, what, action }];
     });
 }
 
@@ -169,11 +168,11 @@ export const databaseLeft: Rule = {
 
 function observe(
   severity: Observation['severity'],
-  { snapshot }: DatabaseInfo,
+  { name, snapshot }: DatabaseInfo,
   what: string,
   action: string,
 ): Observation {
-  return { severity, ...(snapshot && { customer: snapshot.customer }), what, action };
+  return { severity, ...(snapshot && { customer: snapshot.customer }), subject: name, what, action };
 }
 
 function recordOf({ records }: Picture, { snapshot }: DatabaseInfo): DeploymentRecord | undefined {

@@ -87,7 +87,7 @@ export const holds: Rule = {
         .flatMap((record): Observation[] => {
           if (held.has(record.timestamp) && ONCE_LIVE.includes(record.state)) {
             const what = `a rollback left ${record.id} and holds it, and its record is ${record.state}`;
-            return [{ severity: 'broken', customer, what, action: ALIGN }];
+            return [{ severity: 'broken', customer, subject: record.id, what, action: ALIGN }];
           }
           if (record.state !== 'rolled-back' || held.has(record.timestamp) || held.size >= HOLDS_KEPT)
             return [];

@@ -19,6 +19,7 @@ function missingLetters(picture: Picture): Observation[] {
     .map(({ id, customer, changedAt }) => ({
       severity: 'warning',
       customer,
+      subject: id,
       what: `${id} is dead since ${at(changedAt)}, and the queue dead-letter has no letter of it`,
       action:
         'Start a worker: its sweep writes the letter within seconds. `graphshift dead ls` shows it all the same.',
@@ -36,6 +37,7 @@ function strayLetters(picture: Picture): Observation[] {
       {
         severity: 'warning',
         ...(record && { customer: record.customer }),
+        subject: letter,
         what: `letter ${letter} stands in the queue dead-letter, and ${is}`,
         action: record
           ? 'Nothing while a worker runs: its sweep takes the letter away.'
@@ -61,14 +63,16 @@ export const reservation: Rule = {
         return [
           {
             severity: 'broken',
+            subject: database,
             what,
-            action: 'Raise orchestrator.max_databases by one for now, and report it: this room is lost.',
+            action: '`graphshift doctor --repair` gives it back; report it too.',
           },
         ];
       if (releasedAt === undefined || lastPassed - releasedAt < LISTED_MS) return [];
       return [
         {
           severity: 'warning',
+          subject: database,
           what: `the room for ${database} was given back at ${at(releasedAt)}, and is still counted`,
           action: 'Nothing: the next deployment that passes the gate forgets it.',
         },

@@ -20,6 +20,7 @@ export const snapshotRecord: Rule = {
       .map((snapshot) => ({
         severity: 'broken' as const,
         customer: snapshot.customer,
+        subject: snapshot.path,
         what: `${snapshot.path} has no record, and has not changed since ${at(snapshot.changedAt)}`,
         action: 'Start a producer; where one runs, its log says why it does not take the snapshot.',
       })),
@@ -50,12 +51,14 @@ export const recordIndex: Rule = {
       const lists = { states: index.get(record.id) ?? [], backlogged, histories };
       return listProblems(record, lists);
     });
-    return [...found, ...lost.map((id) => `${id} is listed, and has no record`)].map((what) => ({
+    const missing = lost.map((id) => ({ id, problem: 'is listed, and has no record' }));
+    return [...found, ...missing].map(({ id, problem }) => ({
       severity: 'broken',
-      customer: customerOf(what),
-      what,
+      customer: id.slice(0, id.lastIndexOf('@')),
+      subject: id,
+      what: `${id} ${problem}`,
       action:
-        'Report it: only scripts that change both write them. `deployments retry` lists an ended one anew.',
+        '`graphshift doctor --repair` lists it where its record says; report it too: scripts alone write both.',
     }));
   },
 };
@@ -66,20 +69,15 @@ interface Lists {
   readonly histories: ReadonlySet<string>;
 }
 
-function listProblems({ id, state }: DeploymentRecord, lists: Lists): string[] {
+function listProblems({ id, state }: DeploymentRecord, lists: Lists): { id: string; problem: string }[] {
   const problems: string[] = [];
   if (lists.states.length !== 1 || lists.states[0] !== state)
-    problems.push(`${id} is ${state}, and listed as ${lists.states.join(' and ') || 'nothing'}`);
-  if (!lists.histories.has(id)) problems.push(`${id} is in no list of its customer's deployments`);
+    problems.push(`is ${state}, and listed as ${lists.states.join(' and ') || 'nothing'}`);
+  if (!lists.histories.has(id)) problems.push("is in no list of its customer's deployments");
   const waits = lists.backlogged.has(id);
   if (waits !== (state === 'discovered'))
-    problems.push(`${id} is ${state}, and ${waits ? 'in' : 'not in'} its customer's backlog`);
-  return problems;
-}
-
-/** Every line above begins with the deployment's id. */
-function customerOf(what: string): string {
-  return what.slice(0, what.lastIndexOf('@', what.indexOf(' ')));
+    problems.push(`is ${state}, and ${waits ? 'in' : 'not in'} its customer's backlog`);
+  return problems.map((problem) => ({ id, problem }));
 }
 
 export const head: Rule = {
@@ -114,7 +112,7 @@ function headProblems(
       severity: 'broken',
       customer,
       what: `${record.id} is ${record.state}, and the head of ${customer} is ${named ?? 'nobody'}`,
-      action: `\`graphshift deployments cancel ${record.id}\`, then retry it.`,
+      action: '`graphshift doctor --repair` chooses the head again.',
     });
   }
   const waiting = records.filter(({ state }) => state === 'discovered');
@@ -142,6 +140,7 @@ export const headJob: Rule = {
       .map((record) => ({
         severity: 'broken',
         customer: record.customer,
+        subject: record.id,
         what: `${record.id} (run ${record.run}) is ${record.state} since ${at(record.changedAt)}, and no job will wake it up`,
         action: "Start a worker: its sweep adds the job within seconds. If it stays, see the worker's log.",
       })),
@@ -156,6 +155,7 @@ export const jobRecord: Rule = {
       return [
         {
           severity: 'warning',
+          subject: id,
           what,
           action: 'Nothing: a worker that takes it finds nothing to do. If it stays, no worker takes jobs.',
         } as const,

@@ -16,11 +16,25 @@ end
 -- which can become head.
 local SUPERSEDED_AT_ONCE = 500
 
+-- What stands in the backlog and does not wait got there by no script; the doctor tells of it.
+local function waits(prefix, id)
+  return redis.call('HGET', deployment_key(prefix, id), 'state') == 'discovered'
+end
+
+local function first_of(prefix, backlog, from, order)
+  while true do
+    local first = says(order, 'oldest') and redis.call('ZRANGEBYSCORE', backlog, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+      or redis.call('ZREVRANGEBYSCORE', backlog, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)
+    if not first[1] or waits(prefix, first[1]) then return first end
+    redis.call('ZREM', backlog, first[1])
+  end
+end
+
 local function supersede_older(prefix, backlog, than, now, reason)
   local below = '(' .. string.format('%.0f', than)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', backlog, '-inf', below, 'LIMIT', 0, SUPERSEDED_AT_ONCE)) do
     redis.call('ZREM', backlog, id)
-    finish(prefix, id, 'discovered', 'superseded', now, reason)
+    if waits(prefix, id) then finish(prefix, id, 'discovered', 'superseded', now, reason) end
   end
 end
 
@@ -58,8 +72,7 @@ local function choose_head(prefix, customer, now, order)
   supersede_older(prefix, backlog, live, now, string.format('snapshot %.0f is live', live))
 
   local from = string.format('%.0f', live)
-  local first = says(order, 'oldest') and redis.call('ZRANGEBYSCORE', backlog, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-    or redis.call('ZREVRANGEBYSCORE', backlog, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)
+  local first = first_of(prefix, backlog, from, order)
   local head = redis.call('HGET', customer_key, 'head')
   local kept = head and keeps_place(prefix, head, backlog, first[2], live, now, order)
   if not kept and first[1] then

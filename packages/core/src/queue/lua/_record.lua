@@ -10,6 +10,14 @@ local function audit(prefix, now, id, from, to, run, holder, detail)
     'to', to, 'run', run, 'holder', holder, 'detail', detail)
 end
 
+-- Tells of the claim under which a deployment that waited goes on; while it only waits, each look at it is a claim.
+local function tell_claim(prefix, key, id, state, now, goes_on)
+  local claim, run, holder = unpack(redis.call('HMGET', key, 'untold', 'run', 'holder'))
+  if not claim then return end
+  redis.call('HDEL', key, 'untold')
+  if goes_on then audit(prefix, now, id, state, state, run, holder or '', 'claimed under epoch ' .. claim) end
+end
+
 local IDLE = { queued = true, waiting = true, retrying = true }
 local BUSY = { gated = true, loading = true, verifying = true, switching = true }
 
@@ -39,9 +47,11 @@ local function let_go(prefix, key)
   redis.call('HSET', reservations, database, released)
 end
 
--- Moves a record that is known to be in `from`; every change of a state goes through here.
-local function move(prefix, id, from, to, now, detail)
+-- Moves a record that is known to be in `from`; every change of a state goes through here. `unchanged`: it waits on as
+-- it did, which is nothing to tell.
+local function move(prefix, id, from, to, now, detail, unchanged)
   local key = deployment_key(prefix, id)
+  if unchanged then return let_go(prefix, key) end
   redis.call('HSET', key, 'state', to, 'changedAt', now)
   local run, holder = unpack(redis.call('HMGET', key, 'run', 'holder'))
   redis.call('ZREM', prefix .. ':state:' .. from, id)

@@ -1,6 +1,7 @@
 --[[
   A worker takes a deployment up: it gets a new epoch of the customer, which fences out every earlier holder. A
-  holder that is still written there while the deployment was being worked on was lost: that is counted as a crash.
+  holder that is still written there while the deployment was being worked on was lost: that is counted as a crash. A
+  claim of one that waits is told in the audit stream when something comes of it.
 
   KEYS[1] the deployment's hash
   KEYS[2] the customer's hash
@@ -22,5 +23,6 @@ local epoch = math.max(tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0'), to
 redis.call('HSET', KEYS[2], 'epoch', epoch)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'holder', holder)
 redis.call('HSETNX', KEYS[1], 'startedAt', now)
-audit(prefix, now, id, state, state, run, holder, 'claimed under epoch ' .. epoch)
+redis.call('HSET', KEYS[1], 'untold', epoch)
+if state ~= 'waiting' then tell_claim(prefix, KEYS[1], id, state, now, true) end
 return { 'claimed', redis.call('HGETALL', KEYS[1]) }

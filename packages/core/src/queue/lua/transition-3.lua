@@ -50,8 +50,15 @@ if room ~= '' then
   redis.call('HSET', KEYS[3], room.database, 'held')
 end
 
+local changes = cjson.decode(fields)
+-- A closed gate is looked at again and again: that is told when the reason becomes another, by other words than numbers.
+local function in_words(reason) return (string.gsub(reason or '', '[%d.]+', '0')) end
+local waits_on = state == 'waiting' and to == 'waiting' and changes.reason
+  and in_words(changes.reason) == in_words(redis.call('HGET', KEYS[1], 'reason') or nil)
+tell_claim(prefix, KEYS[1], id, state, now, epoch ~= '' and not waits_on)
+
 local set, removed = {}, {}
-for field, value in pairs(cjson.decode(fields)) do
+for field, value in pairs(changes) do
   if value == false then
     removed[#removed + 1] = field
   else
@@ -69,7 +76,7 @@ if revive == '1' then
   redis.call('ZADD', prefix .. ':backlog:' .. customer, timestamp, id)
 end
 if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end
-move(prefix, id, state, to, now, detail)
+move(prefix, id, state, to, now, detail, waits_on)
 if to == 'live' then
   -- One record a customer is live: the one before it is replaced in the same breath; what a rollback left has been
   -- moved to rolled-back before.
