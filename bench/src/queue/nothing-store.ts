@@ -66,6 +66,7 @@ export function createNothingStore(): GraphStore & { readonly drainMs: number } 
     },
     certificate: async (database) => find(database)?.certificate,
     counts: async (database) => ({ labels: find(database) ? { Person: ROWS } : {}, types: {} }),
+    carryOver: async () => ({ indexes: 0, constraints: 0, privileges: 0, notes: [] }),
     unmark: async (name) => {
       const found = find(name);
       if (!found?.info.snapshot) return;
