@@ -41,7 +41,10 @@ export async function runDemo(demo: DemoArguments, surroundings: DemoSurrounding
   const plan = await stageSnapshots(join(directory, 'staging'), demo);
   if (surroundings.signal.aborted) return 130;
   const port = await choosePort(demo.port);
-  const environment = settingsOf(demo, surroundings, plan, port);
+  const environment = {
+    ...(demo.store !== undefined && accessTo(surroundings.environment)),
+    ...settingsOf(demo, surroundings, plan, port),
+  };
   const { settings } = readSettings({ environment, directory });
   const system = await startSystem({
     values: ['--log-level', 'info'],
@@ -63,6 +66,13 @@ export async function runDemo(demo: DemoArguments, surroundings: DemoSurrounding
 /** Settings that a person has for an installation of their own would change what the demo shows. */
 function withoutSettings(environment: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('GRAPHSHIFT_')));
+}
+
+/** User, password and the like of the store that was named. */
+function accessTo(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name.startsWith('GRAPHSHIFT_STORE_')),
+  );
 }
 
 /** A relative directory is taken from where the demo was started, as its readers take it. */
@@ -87,6 +97,8 @@ function settingsOf(
     num_workers: String(demo.workers),
     // A gate that closes for a moment must not cost a minute of a run that takes two.
     health_check_retry_delay: '5',
+    // Nobody reads through a driver whose routing table is five minutes old, and a server's databases are few.
+    ...(!storeUrl(demo, directory).startsWith('embedded:') && { drain_seconds: '5' }),
     // Who interrupts a demo does not wait five minutes for its loads.
     shutdown_timeout: '5',
   };
