@@ -54,6 +54,31 @@ describe('retention', () => {
     await system.holdsOnly(['acme', FIRST], ['acme', SECOND]);
   });
 
+  it('keeps what transactions run on, until the deadline, which the receipt then names', async () => {
+    system = await openSystem({ 'orchestrator.drain_seconds': 3600 });
+    await system.work();
+    for (const [time, nodes] of [
+      [FIRST, 20],
+      [SECOND, 21],
+      [THIRD, 22],
+    ] as const)
+      await system.reaches(await system.drop('acme', time, nodes), 'live');
+    const { backend } = system;
+    const { store, deployments, log, clock } = backend;
+    const changes = new FencedChanges({ store, deployments, log });
+    const read = (readers: number, drainDeadlineMs: number) =>
+      new Retention({
+        ...{ deployments, changes, clock, log, keep: 2, drainMs: 0, drainDeadlineMs },
+        store: { ...store, readers: async (name) => (name === `acme-${FIRST}` ? readers : 0) },
+      });
+    expect(await read(2, 3_600_000).retire('acme')).toEqual([]);
+    expect(await read(2, 0).retire('acme')).toEqual([`acme-${FIRST}`]);
+    const audit = await deployments.audit({ deployment: `acme@${FIRST}` });
+    expect(JSON.stringify(audit)).toMatch(
+      /at the deadline of 0 s: \d+ s after .*, 2 transactions still on it/,
+    );
+  });
+
   it('takes no database for gone that is younger than the listing', async () => {
     system = await openSystem();
     await system.work();

@@ -15,6 +15,8 @@ export interface StoreDialect extends KeptValues {
   readonly countsEveryLabel: boolean;
   /** After which a query that never ends is ended, in ms, where memory does not end it. */
   readonly runawayMs: number;
+  /** Nodes that are loaded and moves that are made, at least, while others read. */
+  readonly busy: { readonly nodes: number; readonly moves: number };
 }
 
 export const EMBEDDED_DIALECT: StoreDialect = {
@@ -25,6 +27,7 @@ export const EMBEDDED_DIALECT: StoreDialect = {
   nullsInLists: true,
   unsigned: 18446744073709551615n,
   runawayMs: 20_000,
+  busy: { nodes: 30_000, moves: 50 },
 };
 
 export const NEO4J_DIALECT: StoreDialect = {
@@ -35,6 +38,8 @@ export const NEO4J_DIALECT: StoreDialect = {
   nullsInLists: false,
   unsigned: '18446744073709551615',
   runawayMs: 1000,
+  // Each move is a dozen statements over a connection.
+  busy: { nodes: 2000, moves: 12 },
 };
 
 /** Labels of `peopleAndCompanies` as a store counts them. */

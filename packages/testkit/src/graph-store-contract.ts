@@ -42,7 +42,7 @@ export interface ContractOptions {
 const T2 = 1_700_086_400;
 const ACME = 'acme-1700000000';
 const ACME_2 = 'acme-1700086400';
-const LONG_TEST_MS = 120_000;
+const LONG_TEST_MS = 300_000;
 
 export function graphStoreContract(name: string, options: ContractOptions): void {
   const { dialect = EMBEDDED_DIALECT } = options;
@@ -339,7 +339,7 @@ export function graphStoreContract(name: string, options: ContractOptions): void
           const path = await simulateSnapshot(root.path, {
             customer: 'acme',
             timestamp: T2 + 1,
-            nodes: 30_000,
+            nodes: dialect.busy.nodes,
           });
           await moveWhile(load(path, T2 + 1));
           for (const { answers, errors } of await Promise.all(watches.map((stop) => stop()))) {
@@ -358,7 +358,8 @@ export function graphStoreContract(name: string, options: ContractOptions): void
         const ended = work.finally(() => {
           done = true;
         });
-        for (let move = 0; !done || move < 50; move++) await point(move % 2 ? ACME : ACME_2, 1);
+        for (let move = 0; !done || move < dialect.busy.moves; move++)
+          await point(move % 2 ? ACME : ACME_2, 1);
         await ended;
       };
 

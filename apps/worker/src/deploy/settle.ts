@@ -102,7 +102,7 @@ async function wait(held: HeldDeployment, reason: string, delayMs: number): Prom
 async function giveBack(held: HeldDeployment): Promise<Outcome> {
   const to: State = held.record.state === 'switching' ? 'waiting' : 'queued';
   if (isActiveState(held.record.state)) {
-    await dropBuild(held);
+    await leaveBuild(held);
     await held.advance(to, {
       reason: 'given back; it goes on as soon as a worker takes it',
       dueAt: undefined,
@@ -122,7 +122,7 @@ async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outco
 async function retry(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
   const { clock, settings } = held.context.backend;
   const delayMs = backoffMs(settings.orchestrator.retry_backoff_base, attempts);
-  await dropBuild(held);
+  await leaveBuild(held);
   const step = held.record.state;
   await held.advance('retrying', {
     attempts,
@@ -156,6 +156,11 @@ async function die(held: HeldDeployment, error: GraphshiftError, attempts: numbe
   );
   held.pickup.note(`dead at ${step}: ${error.message}. ${error.action}`);
   return { kind: 'dead', error };
+}
+
+/** For the next holder to go on with, where the store can; it is this living record's until then. */
+async function leaveBuild(held: HeldDeployment): Promise<void> {
+  if (!held.context.backend.store.resumesBuilds) await dropBuild(held);
 }
 
 /** No half-loaded database outlives the run that made it. What fails here is the upkeep's to finish. */

@@ -53,7 +53,7 @@ export async function load(held: HeldDeployment): Promise<void> {
   } catch (error) {
     await progress.end();
     await work
-      .abort({ resumable: asGraphshiftError(error).class !== 'permanent' })
+      .abort({ resumable: asGraphshiftError(error).class === 'retryable' })
       .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
     throw error;
   }

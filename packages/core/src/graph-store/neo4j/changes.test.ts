@@ -1,5 +1,6 @@
 /** Alias changes and drops whose holder sleeps between any two of its steps, on a real server. */
 
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { rejects, useNeo4j } from '@graphshift/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.ts';
@@ -176,6 +177,56 @@ describe('an alias', () => {
   });
 });
 
+describe('the listing', () => {
+  it('is one statement for databases and one for aliases, whatever the customers, on few connections', async () => {
+    const customers = Array.from({ length: 20 }, (_, index) => `${CUSTOMER}.c${index}`);
+    for (const name of customers)
+      await neo4j.run('system', `CREATE ALIAS \`${name}\` IF NOT EXISTS FOR DATABASE \`${ONE}\``);
+    const { user: username, password } = neo4j;
+    const proxy = await countingProxy(neo4j.url);
+    const url = proxy.url;
+    const counted = createNeo4jStore({ url, username, password, bookkeepingDatabase: BOOKKEEPING });
+    try {
+      await counted.list();
+      proxy.forget();
+      const { databases, aliases } = await counted.list();
+      expect(aliases.filter(({ customer }) => customers.includes(customer))).toHaveLength(20);
+      expect(databases.filter(({ state }) => state === 'complete').map(({ name }) => name)).toEqual([
+        ONE,
+        TWO,
+      ]);
+      expect(proxy.count('SHOW DATABASES')).toBe(1);
+      expect(proxy.count('SHOW ALIASES')).toBe(1);
+      // Complete databases are not looked into again.
+      expect(proxy.count('MATCH (')).toBe(0);
+      // One for each that was looked into at a time, by the first listing.
+      expect(proxy.connections()).toBeLessThanOrEqual(4);
+    } finally {
+      await counted.stop();
+      await proxy.close();
+      for (const name of customers)
+        await neo4j.run('system', `DROP ALIAS \`${name}\` IF EXISTS FOR DATABASE`);
+    }
+  });
+
+  it('leaves out what others have on the server, and says of what is empty or offline that it cannot tell', async () => {
+    await neo4j.run('system', `CREATE DATABASE \`${THREE}\` IF NOT EXISTS WAIT`);
+    const state = async (name: string) =>
+      (await store.list()).databases.find((one) => one.name === name)?.state;
+    expect(await state(THREE)).toBe('unknown');
+    await neo4j.run(BOOKKEEPING, 'MERGE (:Database {name: $THREE})', { THREE });
+    expect(await state(THREE)).toBe('building');
+    await neo4j.run('system', `STOP DATABASE \`${TWO}\` WAIT`);
+    expect(await state(TWO)).toBe('unknown');
+    await neo4j.run('system', `START DATABASE \`${TWO}\` WAIT`);
+    expect(await state(TWO)).toBe('complete');
+    const names = (await store.list()).databases.map(({ name }) => name);
+    for (const other of ['system', 'neo4j', BOOKKEEPING]) expect(names).not.toContain(other);
+    await neo4j.run(BOOKKEEPING, 'MATCH (d:Database) DELETE d');
+    await neo4j.run('system', `DROP DATABASE \`${THREE}\` DESTROY DATA WAIT`);
+  });
+});
+
 it('counts the transactions that run on a database', async () => {
   expect(await store.readers?.(ONE)).toBe(0);
   const session = neo4j.driver().session({ database: ONE });
@@ -194,4 +245,36 @@ function withResolvers() {
     resolve = done;
   });
   return { promise, resolve };
+}
+
+/** Between a driver and the server; statements are read from what the driver sends. */
+async function countingProxy(target: string) {
+  const { hostname, port } = new URL(target.replace(/^\w+/, 'http'));
+  const sent: Buffer[][] = [];
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const chunks: Buffer[] = [];
+    sent.push(chunks);
+    const upstream = connect(Number(port), hostname);
+    sockets.push(client, upstream);
+    client.on('data', (chunk) => chunks.push(chunk));
+    client.on('error', () => {});
+    upstream.on('error', () => {});
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: own } = server.address() as AddressInfo;
+  const text = () => sent.map((chunks) => Buffer.concat(chunks).toString('latin1')).join('|');
+  return {
+    url: `bolt://127.0.0.1:${own}`,
+    connections: () => sent.length,
+    count: (statement: string) => text().split(statement).length - 1,
+    forget: () => {
+      for (const chunks of sent) chunks.length = 0;
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

@@ -9,7 +9,11 @@ export function plainValue(value: unknown): unknown {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.map(plainValue);
+  if (Array.isArray(value)) {
+    // Of one list either all integers are BigInt or none.
+    const wide = value.some((one) => typeof one === 'bigint' && !Number.isSafeInteger(Number(one)));
+    return value.map((one) => (wide && typeof one === 'bigint' ? one : plainValue(one)));
+  }
   if (ArrayBuffer.isView(value))
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
   if (isTemporal(value)) return isoOf(value.toString());

@@ -15,7 +15,6 @@ import { leadingColumns } from '../../../snapshot-source/schema.ts';
 import { labelsExpression, viewOf } from '../../../snapshot-source/views.ts';
 import { quoteName } from '../names.ts';
 import type { BoltSettings } from './settings.ts';
-
 import { planValue, probes, rangeOf, type ValuePlan } from './values.ts';
 
 /** Labels and types that are the loader's own begin so. */

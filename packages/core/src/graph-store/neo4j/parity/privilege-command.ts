@@ -3,6 +3,7 @@
  * database's name can be part of another's, and can stand in a role's name, a property's or a pattern's text too.
  */
 
+import { quoteName } from '../names.ts';
 import { isWord, literally, type Token, tokensOf } from './tokens.ts';
 
 export interface PrivilegeCommand {
@@ -33,7 +34,7 @@ export function parsePrivilege(command: string): PrivilegeCommand {
     databases: names,
     immutable: isWord(tokens[1], 'IMMUTABLE'),
     forDatabase: (database) =>
-      literally(`${command.slice(0, start)}\`${database.replaceAll('`', '``')}\`${command.slice(end)}`),
+      literally(`${command.slice(0, start)}${quoteName(database)}${command.slice(end)}`),
     normal: (database) => {
       // GRAPHS and GRAPH are one.
       const scope = tokens[on + 1]?.value.toUpperCase().replace(/S$/, '');
