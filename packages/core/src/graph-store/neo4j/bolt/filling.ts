@@ -18,6 +18,8 @@ export interface Filling {
   readonly duck: Duck;
   readonly plan: LoadPlan;
   readonly settings: BoltSettings;
+  /** The snapshot's directory. */
+  readonly path: string;
   readonly scratch: string;
   readonly size: BatchSize;
   /** Called after each batch with its rows, and with a group that is wholly in. */
@@ -66,7 +68,7 @@ export async function fill(filling: Filling, kind: GroupKind): Promise<void> {
   const totals = new Map<number, number>();
   for (const group of plan.groups) {
     if (group.kind !== kind || isFilled(group, states)) continue;
-    const staged = await stageGroup(duck, group, scratch);
+    const staged = await stageGroup(duck, group, filling.path, scratch);
     for (const chunk of group.chunks) {
       const rows = staged.rows.get(chunk.part) ?? 0;
       const from = states.get(chunk.key)?.rows ?? 0;

@@ -114,7 +114,8 @@ async function fillKind(current: Work, kind: GroupKind, report: Report): Promise
     current.rows += rows;
     tell(current, kind, report);
   };
-  await fill({ build, duck, plan, settings: job.settings, scratch: job.scratch, size, onRows }, kind);
+  const { settings, path, scratch } = job;
+  await fill({ build, duck, plan, settings, path, scratch, size, onRows }, kind);
   for (const group of plan.groups) {
     if (group.kind !== kind) continue;
     current.bytes += group.bytes;

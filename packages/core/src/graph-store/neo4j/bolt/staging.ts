@@ -1,7 +1,7 @@
 /** Rows of a kind, brought to plain types and cut into chunks: Parquet files in the scratch directory. */
 
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Duck, quoteIdentifier, quoteString } from '../../../snapshot-source/duckdb.ts';
 import { FILE_COLUMN, ROW_COLUMN } from '../../../snapshot-source/schema.ts';
 import { viewOf } from '../../../snapshot-source/views.ts';
@@ -16,7 +16,13 @@ export interface StagedGroup {
   readonly rows: ReadonlyMap<number, number>;
 }
 
-export async function stageGroup(duck: Duck, group: GroupPlan, scratch: string): Promise<StagedGroup> {
+/** @param path the snapshot's directory */
+export async function stageGroup(
+  duck: Duck,
+  group: GroupPlan,
+  path: string,
+  scratch: string,
+): Promise<StagedGroup> {
   const directory = join(scratch, `${group.kind}-${group.index}`);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
@@ -24,7 +30,8 @@ export async function stageGroup(duck: Duck, group: GroupPlan, scratch: string):
     ...group.ids.map((id, index) => `${id} AS k${index}`),
     ...group.properties.map(({ select }, index) => `${select} AS p${index}`),
     ...(group.labels === undefined ? [] : [`${group.labels} AS labels`]),
-    `${quoteIdentifier(FILE_COLUMN)} AS f`,
+    // Eight bytes in place of a path, the same wherever the root is mounted.
+    `hash(substr(${quoteIdentifier(FILE_COLUMN)}, ${resolve(path).length + 2})) AS f`,
     `${quoteIdentifier(ROW_COLUMN)} AS r`,
     `CAST(${group.part ?? '0'} AS INTEGER) AS part`,
   ];
