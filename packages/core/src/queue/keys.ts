@@ -43,6 +43,12 @@ export interface Keys {
   readonly instances: string;
   /** Hash: one running process. */
   instance(id: string): string;
+  /** Text that expires: states of one instance's breakers, as JSON. */
+  breakers(id: string): string;
+  /** List that expires: newest samples of one instance's vital signs, as JSON, newest first. */
+  vitals(id: string): string;
+  /** Hash that expires: failures of one hour or day by kind; a bucket is hours or days since 1970. */
+  failures(span: 'hour' | 'day', bucket: number): string;
   /** Text: the instance that writes the status file; expires unless it is renewed. */
   readonly statusWriter: string;
   /** Set of the roots that have refusals. */
@@ -77,6 +83,9 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     contentHash: (fingerprint) => `${prefix}:content-hash:${fingerprint}`,
     instances: `${prefix}:instances`,
     instance: (id) => `${prefix}:instance:${id}`,
+    breakers: (id) => `${prefix}:breakers:${id}`,
+    vitals: (id) => `${prefix}:vitals:${id}`,
+    failures: (span, bucket) => `${prefix}:failures:${span}:${bucket}`,
     statusWriter: `${prefix}:status-writer`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,

@@ -17,7 +17,10 @@ if current_run ~= run then return { 'other-run', current_run } end
 if state == 'discovered' then return { 'not-head', state } end
 if not IDLE[state] and not BUSY[state] then return { 'ended', state } end
 
-if BUSY[state] and last_holder and last_holder ~= '' then redis.call('HINCRBY', KEYS[1], 'crashes', 1) end
+if BUSY[state] and last_holder and last_holder ~= '' then
+  redis.call('HINCRBY', KEYS[1], 'crashes', 1)
+  count_failure(prefix, { 'WORKER_LOST', 'crash', redis.call('HGET', KEYS[1], 'customer') or '', state, last_holder })
+end
 local epoch = math.max(tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0'), tonumber(floor)) + 1
 redis.call('HSET', KEYS[2], 'epoch', epoch)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'holder', holder)
