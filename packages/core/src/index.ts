@@ -8,8 +8,8 @@ export {
   type ReadSettings,
   readSettings,
   type SettingSource,
-  sampleConfig,
 } from './config/read-settings.ts';
+export { sampleConfig, sampleEnvironment } from './config/samples.ts';
 export { describeSetting, environmentName, settingPaths } from './config/setting-paths.ts';
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
 export { AliasDesk, type Rollback, type RollbackRequest } from './cutover/alias-desk.ts';
