@@ -144,7 +144,9 @@ export class StoreReadings {
     const { clock, store } = this.#options;
     const ask = async (): Promise<StoreReading> => {
       const health = await store.health();
-      return health.reachable ? { listedAt, health, listing: await store.list() } : { listedAt, health };
+      if (health.reachable) return { listedAt, health, listing: await store.list() };
+      // Thrown, so that the breaker counts it.
+      throw new GraphshiftError('STORE_UNREACHABLE', health.problem ?? 'it gives no reason');
     };
     const question: Question = { openedAt: clock.now(), listedAt, answer: ask() };
     const close = () => {

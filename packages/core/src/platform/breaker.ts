@@ -73,7 +73,8 @@ export class Breaker implements Pick<Service, 'stop'> {
       resetTimeout: this.#resetMs,
       errorFilter: (error: unknown) => !this.#counts(error),
     });
-    for (const event of ['open', 'halfOpen', 'close'] as const) this.#circuit.on(event, () => this.#tell());
+    const tell = () => this.#tell();
+    this.#circuit.on('open', tell).on('halfOpen', tell).on('close', tell);
   }
 
   get open(): boolean {

@@ -6,6 +6,8 @@ export class BusyMeter {
   readonly #startedAt: number;
   readonly #since = new Map<string, number>();
   #endedMs = 0;
+  #ended = 0;
+  #failed = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,6 +28,16 @@ export class BusyMeter {
     return [...this.#since.values()].reduce((sum, since) => sum + this.#msSince(since), this.#endedMs);
   }
 
+  /** Pickups that ended, and those among them that cost an attempt. */
+  get pickups(): { readonly ended: number; readonly failed: number } {
+    return { ended: this.#ended, failed: this.#failed };
+  }
+
+  /** The one in hand has failed; it ends next. */
+  fail(): void {
+    this.#failed++;
+  }
+
   begin(job: string): void {
     this.#since.set(job, this.#clock.now());
   }
@@ -34,6 +46,7 @@ export class BusyMeter {
     const since = this.#since.get(job);
     if (since === undefined) return;
     this.#since.delete(job);
+    this.#ended++;
     this.#endedMs += this.#msSince(since);
   }
 

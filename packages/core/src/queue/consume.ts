@@ -201,6 +201,7 @@ export class DeploymentConsumer implements Service {
         progress: async (value) => job.updateProgress(value),
         note: (line) => jobLog.add(line),
       });
+      if (outcome.kind === 'retry' || outcome.kind === 'dead') this.#meter.fail();
       // Before the job moves on: a removed one has no log any more.
       await jobLog.end();
       return await this.#settle(job, token, outcome);

@@ -11,7 +11,6 @@ import { gateThresholds } from '../gate/thresholds.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
 import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
-import { Breaker } from '../platform/breaker.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
 import { failuresOf, throwIfAny } from '../platform/failures.ts';
@@ -25,6 +24,8 @@ import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
 import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
+import { ADMINISTRATION, Breakers, LOAD } from '../resilience/health/breakers.ts';
+import { guardStore } from '../resilience/health/guarded-store.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
 
 export interface Backend extends Service {
@@ -38,7 +39,9 @@ export interface Backend extends Service {
   readonly deployments: DeploymentStore;
   readonly wakeUps: WakeUps;
   readonly letters: DeadLetters;
+  /** Behind the breakers of its administration and of its loads. */
   readonly store: GraphStore;
+  readonly breakers: Breakers;
   /** Content hashes of snapshots that were looked at lately. */
   readonly hashes: ContentHashes;
   /** The store's health and what it holds, shared by all processes for a few seconds. */
@@ -71,10 +74,13 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
-  const store = options.store ?? openConfiguredStore(settings, options.directory, log);
-  const redis = await reachAll(options, store);
+  const bareStore = options.store ?? openConfiguredStore(settings, options.directory, log);
+  const redis = await reachAll(options, bareStore);
   const connections: Redis[] = [redis];
   try {
+    const breakers = new Breakers({ ...breakerTimes(settings), clock, log });
+    const administration = breakers.get(ADMINISTRATION);
+    const store = guardStore(bareStore, { administration, load: breakers.get(LOAD) });
     const { policy, supersede_running: supersedeRunning } = settings.orchestrator;
     const deployments = new DeploymentStore(redis, keys, clock, { order: policy, supersedeRunning });
     const changes = new FencedChanges({ store, deployments, log });
@@ -82,14 +88,14 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const { max_retries: maxRetries } = settings.orchestrator;
     const wakeUps = new WakeUps({ connection: redis, keys, maxRetries, clock, log });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
-    const breaker = new Breaker('graph administration');
     const readings = new StoreReadings({
-      store,
+      // It calls through the breaker by itself, with its deadline inside.
+      store: bareStore,
       redis,
       keys,
       deployments,
       clock,
-      breaker,
+      breaker: administration,
       thresholds: gateThresholds(settings),
       holder: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     });
@@ -97,7 +103,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const stack = new ServiceStack([
       closing(connections),
       { ...started, stop: () => store.stop() },
-      { ...started, stop: () => breaker.stop() },
+      { ...started, stop: () => breakers.stop() },
       wakeUps,
       letters,
     ]);
@@ -113,6 +119,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       wakeUps,
       letters,
       store,
+      breakers,
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
@@ -130,6 +137,11 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     for (const connection of connections) connection.disconnect();
     throw error;
   }
+}
+
+function breakerTimes({ resilience }: Settings): { threshold: number; resetMs: number } {
+  const { circuit_breaker_threshold: threshold, circuit_breaker_timeout: seconds } = resilience;
+  return { threshold, resetMs: seconds * 1000 };
 }
 
 /** Starts the store and connects to Redis; a person is told everything that is wrong at once. */
