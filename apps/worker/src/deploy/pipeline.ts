@@ -75,7 +75,14 @@ async function waitForStore(context: DeployContext, pickup: Pickup, problem: Err
   if (record && (IDLE_STATES as readonly State[]).includes(record.state)) {
     // Under the epoch that was read: who claims it meanwhile raises it, and is not disturbed.
     const fields = { reason, dueAt: clock.now() + delayMs };
-    await deployments.transition({ id, from: [record.state], to: 'waiting', run, epoch: record.epoch, fields });
+    await deployments.transition({
+      id,
+      from: [record.state],
+      to: 'waiting',
+      run,
+      epoch: record.epoch,
+      fields,
+    });
   }
   return { kind: 'hold', delayMs, reason };
 }

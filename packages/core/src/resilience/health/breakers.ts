@@ -62,9 +62,13 @@ export class Breakers implements Pick<Service, 'stop'> {
     const { name, state, failures, lastError } = view;
     const fields = { breaker: name, state, failures };
     if (state === 'closed') this.#options.log.info(fields, `breaker of ${name}: closed again`);
-    else if (state === 'half-open') this.#options.log.info(fields, `breaker of ${name}: lets a probe through`);
+    else if (state === 'half-open')
+      this.#options.log.info(fields, `breaker of ${name}: lets a probe through`);
     else
-      this.#options.log.warn(fields, `breaker of ${name}: open after ${failures} failures in a row: ${lastError}`);
+      this.#options.log.warn(
+        fields,
+        `breaker of ${name}: open after ${failures} failures in a row: ${lastError}`,
+      );
     for (const listener of this.#listeners) listener();
   }
 }

@@ -107,7 +107,9 @@ export class Pulse implements Service {
     const { redis, keys, id, breakers, everyMs, log } = this.#options;
     const keptMs = Math.ceil(everyMs * BEATS_KEPT);
     try {
-      const transaction = redis.multi().set(keys.breakers(id), JSON.stringify(breakers.views()), 'PX', keptMs);
+      const transaction = redis
+        .multi()
+        .set(keys.breakers(id), JSON.stringify(breakers.views()), 'PX', keptMs);
       if (sample) {
         transaction.lpush(keys.vitals(id), JSON.stringify(sample)).ltrim(keys.vitals(id), 0, SAMPLES - 1);
         transaction.pexpire(keys.vitals(id), keptMs);

@@ -61,7 +61,10 @@ export function warnEarly(samples: readonly VitalSample[]): EarlyWarning[] {
       sign: 'event-loop delay',
       message: `its event loop was late in ${slow.length} of its newest ${window.length} beats, once by ${seconds(Math.max(...slow.map(({ delayMs }) => delayMs)))}`,
     });
-  const [ended, failed] = [sum(window.map((sample) => sample.ended)), sum(window.map((sample) => sample.failed))];
+  const [ended, failed] = [
+    sum(window.map((sample) => sample.ended)),
+    sum(window.map((sample) => sample.failed)),
+  ];
   if (failed >= LEAST_FAILED && failed >= ended * FAILED_SHARE)
     warnings.push({
       sign: 'error rate',
