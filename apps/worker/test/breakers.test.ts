@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import {
+  ADMINISTRATION,
+  type Backend,
+  createEmbeddedStore,
+  type GraphStore,
+  GraphshiftError,
+  LOAD,
+  openBackend,
+  type Service,
+  silentLogger,
+} from '@graphshift/core';
+import { breakSnapshot, type Installation, makeInstallation, simulateSnapshot } from '@graphshift/testkit';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createWorker } from '../src/worker.ts';
+
+const PATIENCE = { timeout: 100_000, interval: 20 };
+
+let installation: Installation;
+let services: Service[];
+let store: GraphStore;
+let backend: Backend;
+
+beforeEach(async () => {
+  installation = await makeInstallation();
+  services = [];
+});
+afterEach(async () => {
+  for (const service of services.reverse()) await service.stop();
+  await installation.remove();
+});
+
+/** A worker on a store that fails while `down`; two failures in a row open a breaker, which tries again after a second. */
+async function startWorker(breaks: (real: GraphStore, down: () => boolean) => Partial<GraphStore>) {
+  const state = { down: true };
+  const real = createEmbeddedStore({ directory: installation.store, loaderMemoryBytes: 512 * 2 ** 20 });
+  store = { ...real, ...breaks(real, () => state.down) };
+  const settings = installation.settings({
+    'resilience.circuit_breaker_threshold': 2,
+    'resilience.circuit_breaker_timeout': 1,
+    'orchestrator.max_retries': 3,
+  });
+  backend = await openBackend({ settings, log: silentLogger, directory: installation.directory, store });
+  const worker = await createWorker({ backend, upkeepMs: 100_000 });
+  services.push(backend, worker);
+  await worker.start();
+  return { mend: () => void (state.down = false) };
+}
+
+async function drop(customer: string, broken?: 'duplicate-id'): Promise<string> {
+  const timestamp = 1_700_000_000;
+  const path = await simulateSnapshot(installation.data, { customer, timestamp, nodes: 30 });
+  if (broken) await breakSnapshot(path, broken);
+  const { head } = await backend.deployments.discover({ customer, timestamp, path: join(path) });
+  await backend.wakeUps.ensureHead(backend.deployments, head);
+  return `${customer}@${timestamp}`;
+}
+
+const recordOf = (id: string) => backend.deployments.get(id);
+const waits = (id: string, reason: RegExp) =>
+  vi.waitFor(async () => {
+    expect(await recordOf(id)).toMatchObject({ state: 'waiting', reason: expect.stringMatching(reason) });
+  }, PATIENCE);
+const lives = (id: string) =>
+  vi.waitFor(async () => expect((await recordOf(id))?.state).toBe('live'), PATIENCE);
+
+describe('a breaker that opens', () => {
+  it('delays a deployment whose load the store does not take, without an attempt, and lets it through later', async () => {
+    let asked = 0;
+    const { mend } = await startWorker((real, down) => ({
+      openLoad: (request, options) => {
+        asked++;
+        if (!down()) return real.openLoad(request, options);
+        return Promise.reject(new GraphshiftError('STORE_UNREACHABLE', 'it takes no load'));
+      },
+    }));
+    const id = await drop('acme');
+    await waits(id, /^graph load failed 2 times in a row and is left alone for a while.*it takes no load/);
+    expect(backend.breakers.get(LOAD).view()).toMatchObject({ opened: 1, lastError: 'it takes no load' });
+    // The two that failed, and perhaps a probe; what was refused has cost nothing.
+    const record = await recordOf(id);
+    expect(record?.attempts).toBeLessThanOrEqual(3);
+    expect(record?.attempts).toBe(asked);
+    mend();
+    await lives(id);
+    expect((await recordOf(id))?.attempts).toBe(asked - 1);
+    expect(backend.breakers.get(LOAD).state).toBe('closed');
+    expect(backend.breakers.get(ADMINISTRATION).state).toBe('closed');
+  });
+
+  it('opens by the phases of loads too, since that a load could be opened proves little', async () => {
+    const { mend } = await startWorker((real, down) => ({
+      openLoad: async (request, options) => {
+        const load = await real.openLoad(request, options);
+        const nodes = load.nodes.bind(load);
+        load.nodes = () =>
+          down() ? Promise.reject(new GraphshiftError('LOAD_FAILED', 'no row is taken')) : nodes();
+        return load;
+      },
+    }));
+    const id = await drop('acme');
+    await waits(id, /^graph load failed 2 times in a row.*no row is taken/);
+    mend();
+    await lives(id);
+  });
+
+  it('has a deployment wait that cannot even be claimed while the administration does not answer', async () => {
+    const refused = () => Promise.reject(new GraphshiftError('STORE_UNREACHABLE', 'connection refused'));
+    const { mend } = await startWorker((real, down) => ({
+      epochFloor: (customer) => (down() ? refused() : real.epochFloor(customer)),
+      health: () =>
+        down()
+          ? Promise.resolve({ reachable: false, writable: false, percent: {}, problem: 'connection refused' })
+          : real.health(),
+    }));
+    const id = await drop('acme');
+    await waits(id, /^the store does not answer: graph administration failed 2 times in a row/);
+    expect(await recordOf(id)).toMatchObject({ attempts: 0, epoch: 0, holder: '' });
+    mend();
+    await lives(id);
+    expect(await recordOf(id)).toMatchObject({ attempts: 0 });
+  });
+
+  it('is not opened by what is wrong with snapshots', async () => {
+    await startWorker(() => ({}));
+    const ids = [];
+    for (const customer of ['one', 'two', 'three']) ids.push(await drop(customer, 'duplicate-id'));
+    for (const id of ids)
+      await vi.waitFor(async () => expect((await recordOf(id))?.state).toBe('dead'), PATIENCE);
+    for (const view of backend.breakers.views()) expect(view).toMatchObject({ state: 'closed', failures: 0 });
+  });
+});
