@@ -18,7 +18,7 @@ export { Cutover, type PublishResult } from './cutover/cutover.ts';
 export { type CutoverDecision, decideCutover } from './cutover/decide.ts';
 export { type Checkpoint, FencedChanges } from './cutover/fenced-changes.ts';
 export type { Outcome } from './deployment/outcome.ts';
-export { type DeploymentRecord, deploymentError, secondsTaken } from './deployment/record.ts';
+export { type DeploymentRecord, deploymentError, secondsTaken, wasAskedFor } from './deployment/record.ts';
 export {
   ACTIVE_STATES,
   CANCELLABLE_STATES,
@@ -73,7 +73,7 @@ export {
   Operations,
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
-export { Breaker } from './platform/breaker.ts';
+export { Breaker, type BreakerState, type BreakerView } from './platform/breaker.ts';
 export { type ChildCommands, ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
 export { withDeadline, within } from './platform/deadline.ts';
@@ -95,6 +95,14 @@ export { VERSION } from './platform/version.ts';
 export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
+export {
+  CONDITIONS,
+  type Condition,
+  conditionOf,
+  DEFAULT_TIMES,
+  type HeartbeatTimes,
+  heartbeatTimes,
+} from './queue/condition.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
@@ -110,6 +118,14 @@ export { Lease } from './queue/lease.ts';
 export { Statistics } from './queue/statistics.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
+export {
+  ADMINISTRATION,
+  Breakers,
+  isServiceFailure,
+  LOAD,
+  notificationBreaker,
+} from './resilience/health/breakers.ts';
+export { Pulse } from './resilience/health/pulse.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';

@@ -2,6 +2,10 @@ import type { Clock } from '../platform/clock.ts';
 
 /** How busy one process is with deployments, from when the meter was made. */
 export class BusyMeter {
+  /** Why the process takes no work up just now; empty when it does. */
+  paused = '';
+  /** How often its consumer was restarted because it fetched nothing. */
+  restarts = 0;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #since = new Map<string, number>();
@@ -17,6 +21,11 @@ export class BusyMeter {
   /** Deployments in hand. */
   get active(): number {
     return this.#since.size;
+  }
+
+  /** Ids of the jobs in hand. */
+  get jobs(): string[] {
+    return [...this.#since.keys()];
   }
 
   get uptimeMs(): number {

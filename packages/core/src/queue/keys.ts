@@ -49,6 +49,18 @@ export interface Keys {
   vitals(id: string): string;
   /** Hash that expires: failures of one hour or day by kind; a bucket is hours or days since 1970. */
   failures(span: 'hour' | 'day', bucket: number): string;
+  /** Text that expires: who recovers an instance. */
+  recoveryLease(id: string): string;
+  /** List of reports of recoveries as JSON, newest first. */
+  readonly recoveries: string;
+  /** Hash of counts since the installation began: `recovered`, `failed`. */
+  readonly recoveryCounts: string;
+  /** Hash: instance → JSON of why the system is in EMERGENCY because of it. */
+  readonly emergencies: string;
+  /** BullMQ's sorted set of delayed jobs, by due time in ms × 4096. */
+  delayedJobs(queue: string): string;
+  /** BullMQ's lock of one job. */
+  jobLock(queue: string, job: string): string;
   /** Text: the instance that writes the status file; expires unless it is renewed. */
   readonly statusWriter: string;
   /** Set of the roots that have refusals. */
@@ -86,6 +98,12 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     breakers: (id) => `${prefix}:breakers:${id}`,
     vitals: (id) => `${prefix}:vitals:${id}`,
     failures: (span, bucket) => `${prefix}:failures:${span}:${bucket}`,
+    recoveryLease: (id) => `${prefix}:recovery-lease:${id}`,
+    recoveries: `${prefix}:recoveries`,
+    recoveryCounts: `${prefix}:recovery-counts`,
+    emergencies: `${prefix}:emergencies`,
+    delayedJobs: (queue) => `${prefix}:${queue}:delayed`,
+    jobLock: (queue, job) => `${prefix}:${queue}:${job}:lock`,
     statusWriter: `${prefix}:status-writer`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,

@@ -16,6 +16,7 @@ import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
 import { failuresOf, throwIfAny } from '../platform/failures.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Service, ServiceStack } from '../platform/service.ts';
+import { heartbeatTimes } from '../queue/condition.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
 import { ContentHashes } from '../queue/content-hashes.ts';
 import { DeadLetters } from '../queue/dead-letters.ts';
@@ -123,7 +124,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
-      instances: new Instances(redis, keys),
+      instances: new Instances(redis, keys, heartbeatTimes(settings)),
       statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
