@@ -24,6 +24,7 @@ const CLOCK = `${CORE}platform/clock.ts`;
 const WALLS = [
   { packages: /^(bullmq|ioredis)$/, allowed: QUEUE },
   { packages: /^(express|@bull-board\/.+)$/, allowed: ['apps/dashboard/'] },
+  { packages: /^prom-client$/, allowed: ['apps/dashboard/src/handlers/metrics.ts'] },
   { packages: /^pino$/, allowed: [`${CORE}platform/log.ts`] },
   { packages: /^opossum$/, allowed: [`${CORE}platform/breaker.ts`] },
   { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT] },

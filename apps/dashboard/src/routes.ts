@@ -15,11 +15,16 @@ import {
 } from './handlers/deployments.ts';
 import { runDoctor } from './handlers/doctor.ts';
 import { healthz, readyz } from './handlers/health.ts';
+import { metrics } from './handlers/metrics.ts';
+import { resilienceHealth, resilienceStatus } from './handlers/resilience.ts';
 import type { Route } from './http.ts';
 
 export const ROUTES: readonly Route[] = [
   { method: 'get', path: '/healthz', handler: healthz, open: true },
   { method: 'get', path: '/readyz', handler: readyz, open: true },
+  { method: 'get', path: '/resilience/health', handler: resilienceHealth, open: true },
+  { method: 'get', path: '/resilience/status', handler: resilienceStatus },
+  { method: 'get', path: '/metrics', handler: metrics },
   { method: 'get', path: '/api/v1/deployments', handler: listDeployments },
   { method: 'get', path: '/api/v1/deployments/:id', handler: showDeployment },
   { method: 'post', path: '/api/v1/deployments/:id/retry', handler: retryDeployment },

@@ -65,13 +65,15 @@ function addRoute(app: Express, route: Route, backend: Backend): void {
         Object.entries(request.query).map(([key, value]) => [key, String(value)]),
       );
       const params = request.params as Record<string, string>;
-      const { status, body } = await route.handler({
+      const { status, body, type } = await route.handler({
         backend,
         params,
         query,
         user: String(response.locals.user),
       });
-      response.status(status).json(body);
+      response.status(status);
+      if (type === undefined) response.json(body);
+      else response.type(type).send(String(body));
     } catch (error) {
       sendError(response, error, backend);
     }

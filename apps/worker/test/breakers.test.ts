@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   ADMINISTRATION,
   type Backend,
@@ -44,14 +43,17 @@ async function startWorker(breaks: (real: GraphStore, down: () => boolean) => Pa
   const worker = await createWorker({ backend, upkeepMs: 100_000 });
   services.push(backend, worker);
   await worker.start();
-  return { mend: () => void (state.down = false) };
+  const mend = () => {
+    state.down = false;
+  };
+  return { mend };
 }
 
 async function drop(customer: string, broken?: 'duplicate-id'): Promise<string> {
   const timestamp = 1_700_000_000;
   const path = await simulateSnapshot(installation.data, { customer, timestamp, nodes: 30 });
   if (broken) await breakSnapshot(path, broken);
-  const { head } = await backend.deployments.discover({ customer, timestamp, path: join(path) });
+  const { head } = await backend.deployments.discover({ customer, timestamp, path });
   await backend.wakeUps.ensureHead(backend.deployments, head);
   return `${customer}@${timestamp}`;
 }
@@ -76,14 +78,13 @@ describe('a breaker that opens', () => {
     }));
     const id = await drop('acme');
     await waits(id, /^graph load failed 2 times in a row and is left alone for a while.*it takes no load/);
-    expect(backend.breakers.get(LOAD).view()).toMatchObject({ opened: 1, lastError: 'it takes no load' });
-    // The two that failed, and perhaps a probe; what was refused has cost nothing.
-    const record = await recordOf(id);
-    expect(record?.attempts).toBeLessThanOrEqual(3);
-    expect(record?.attempts).toBe(asked);
+    expect(backend.breakers.get(LOAD).view()).toMatchObject({ lastError: 'it takes no load' });
+    // A probe that fails, and what is refused, cost nothing.
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(3), PATIENCE);
+    expect(await recordOf(id)).toMatchObject({ attempts: 2 });
     mend();
     await lives(id);
-    expect((await recordOf(id))?.attempts).toBe(asked - 1);
+    expect(await recordOf(id)).toMatchObject({ attempts: 2 });
     expect(backend.breakers.get(LOAD).state).toBe('closed');
     expect(backend.breakers.get(ADMINISTRATION).state).toBe('closed');
   });

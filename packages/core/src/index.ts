@@ -126,6 +126,15 @@ export {
   notificationBreaker,
 } from './resilience/health/breakers.ts';
 export { Pulse } from './resilience/health/pulse.ts';
+export {
+  type ResilienceStatus,
+  readHealth,
+  readResilience,
+  type SystemHealth,
+} from './resilience/health/resilience-status.ts';
+export { HEALTH_RULES, isServing, LEVELS, type Level } from './resilience/health/rules.ts';
+export { SCORE_PARTS } from './resilience/health/score.ts';
+export { SIGNS, type VitalSample, warnEarly } from './resilience/health/vitals.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';

@@ -97,18 +97,21 @@ export class Breaker implements Pick<Service, 'stop'> {
     };
   }
 
-  /** @throws what the call throws, or BREAKER_OPEN, without calling, while the breaker is open */
+  /**
+   * @throws what the call throws, or BREAKER_OPEN: without calling while the breaker is open, and where a probe failed,
+   * which was the breaker's question and shall cost nobody an attempt
+   */
   async run<Result>(call: () => Promise<Result>, { proves = true }: RunOptions = {}): Promise<Result> {
     this.#giveUpProbe();
     if (this.#circuit.halfOpen) this.#probedAt ??= this.#clock.now();
+    const probing = this.state === 'half-open';
     try {
       const result = (await this.#circuit.fire(call)) as Result;
       if (proves) this.succeeded();
       return result;
     } catch (error) {
       if ((error as { code?: string }).code === 'EOPENBREAKER') throw this.#refusal();
-      this.failed(error);
-      throw error;
+      throw this.failed(error, probing);
     }
   }
 
@@ -119,12 +122,17 @@ export class Breaker implements Pick<Service, 'stop'> {
     this.#tell();
   }
 
-  /** Such work has failed. */
-  failed(error: unknown): void {
-    if (!this.#counts(error)) return;
+  /**
+   * Such work has failed.
+   * @param probing whether it was let begin as a probe. @default whether the breaker is half-open now
+   * @returns what its caller is to throw: the error, or BREAKER_OPEN where it was a probe
+   */
+  failed(error: unknown, probing = this.state === 'half-open'): unknown {
+    if (!this.#counts(error)) return error;
     this.#last = error;
     if (++this.#failures >= this.#threshold) this.#circuit.open();
     this.#tell();
+    return probing ? this.#refusal() : error;
   }
 
   async stop(): Promise<void> {

@@ -45,8 +45,7 @@ function guardLoad(work: Load, breaker: Breaker): Load {
       breaker.succeeded();
       return result;
     } catch (error) {
-      breaker.failed(error);
-      throw error;
+      throw breaker.failed(error);
     }
   };
   return overlay(work, {
