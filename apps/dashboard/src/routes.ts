@@ -15,6 +15,7 @@ import {
 } from './handlers/deployments.ts';
 import { runDoctor } from './handlers/doctor.ts';
 import { healthz, readyz } from './handlers/health.ts';
+import { recoverInEmergency, recoverInstance } from './handlers/recovery.ts';
 import type { Route } from './http.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -35,4 +36,6 @@ export const ROUTES: readonly Route[] = [
   { method: 'post', path: '/api/v1/dead-letters/retry', handler: retryAllDeadLetters },
   { method: 'post', path: '/api/v1/dead-letters/:id/retry', handler: retryDeadLetter },
   { method: 'delete', path: '/api/v1/dead-letters/:id', handler: discardDeadLetter },
+  { method: 'post', path: '/resilience/recovery/:instance', handler: recoverInstance },
+  { method: 'post', path: '/resilience/emergency/:instance', handler: recoverInEmergency },
 ];

@@ -27,7 +27,7 @@ export function makeServer(backend: Backend): Express {
   });
   for (const route of ROUTES.filter(({ open }) => open)) addRoute(app, route, backend);
   app.use(admit(credentials));
-  app.use(['/api', `${BOARD_PATH}/api`], refuseWithoutRedis(backend));
+  app.use(['/api', '/resilience', `${BOARD_PATH}/api`], refuseWithoutRedis(backend));
   for (const route of ROUTES.filter(({ open }) => !open)) addRoute(app, route, backend);
   app.get('/', (_request, response) => {
     const nonce = randomBytes(16).toString('base64');

@@ -24,8 +24,11 @@ import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
 import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
+import { RecoveryLog } from '../queue/recovery-log.ts';
 import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
+import { makeRecovery } from '../resilience/recovery/make-recovery.ts';
+import type { Recovery } from '../resilience/recovery/recovery.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
 
 export interface Backend extends Service {
@@ -47,6 +50,9 @@ export interface Backend extends Service {
   readonly operations: Operations;
   readonly instances: Instances;
   readonly statistics: Statistics;
+  /** Reports of recoveries, and the emergencies that failed ones raised. */
+  readonly recoveries: RecoveryLog;
+  readonly recovery: Recovery;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -103,7 +109,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       letters,
     ]);
     await stack.start();
-    return {
+    const shared = {
       settings,
       roots: snapshotRoots(settings, options.directory),
       clock,
@@ -114,10 +120,15 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       wakeUps,
       letters,
       store,
+      instances: new Instances(redis, keys, heartbeatTimes(settings)),
+      recoveries: new RecoveryLog(redis, keys),
+    };
+    return {
+      ...shared,
+      recovery: makeRecovery(shared),
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
-      instances: new Instances(redis, keys, heartbeatTimes(settings)),
       statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
