@@ -10,6 +10,7 @@ import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
+import { addRecover } from './commands/recover.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStatus } from './commands/status.ts';
@@ -28,6 +29,7 @@ const ADD = [
   addRollback,
   addAudit,
   addDoctor,
+  addRecover,
   addQuery,
   addSimulate,
   addConfig,

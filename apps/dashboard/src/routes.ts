@@ -16,6 +16,7 @@ import {
 import { runDoctor } from './handlers/doctor.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import { metrics } from './handlers/metrics.ts';
+import { recoverInEmergency, recoverInstance } from './handlers/recovery.ts';
 import { resilienceHealth, resilienceStatus } from './handlers/resilience.ts';
 import type { Route } from './http.ts';
 
@@ -40,4 +41,6 @@ export const ROUTES: readonly Route[] = [
   { method: 'post', path: '/api/v1/dead-letters/retry', handler: retryAllDeadLetters },
   { method: 'post', path: '/api/v1/dead-letters/:id/retry', handler: retryDeadLetter },
   { method: 'delete', path: '/api/v1/dead-letters/:id', handler: discardDeadLetter },
+  { method: 'post', path: '/resilience/recovery/:instance', handler: recoverInstance },
+  { method: 'post', path: '/resilience/emergency/:instance', handler: recoverInEmergency },
 ];

@@ -27,7 +27,8 @@ export function makeServer(backend: Backend): Express {
   });
   for (const route of ROUTES.filter(({ open }) => open)) addRoute(app, route, backend);
   app.use(admit(credentials));
-  app.use(['/api', `${BOARD_PATH}/api`], refuseWithoutRedis(backend));
+  const needsRedis = ['/api', '/resilience/recovery', '/resilience/emergency', `${BOARD_PATH}/api`];
+  app.use(needsRedis, refuseWithoutRedis(backend));
   for (const route of ROUTES.filter(({ open }) => !open)) addRoute(app, route, backend);
   app.get('/', (_request, response) => {
     const nonce = randomBytes(16).toString('base64');

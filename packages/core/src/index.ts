@@ -92,6 +92,7 @@ export { HealthServer, type HealthServerOptions } from './platform/health-server
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { VERSION } from './platform/version.ts';
+export { memoryOfTree, Vitals } from './platform/vitals.ts';
 export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
@@ -115,6 +116,16 @@ export type { JobsFound } from './queue/evidence.ts';
 export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { Lease } from './queue/lease.ts';
+export {
+  type Emergency,
+  RECOVERY_KINDS,
+  type RecoveryKind,
+  RecoveryLog,
+  type RecoveryReport,
+  type RecoveryStatistics,
+  recoveryStatistics,
+  type StepReport,
+} from './queue/recovery-log.ts';
 export { Statistics } from './queue/statistics.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
@@ -135,6 +146,10 @@ export {
 export { HEALTH_RULES, isServing, LEVELS, type Level } from './resilience/health/rules.ts';
 export { SCORE_PARTS } from './resilience/health/score.ts';
 export { SIGNS, type VitalSample, warnEarly } from './resilience/health/vitals.ts';
+export { MemoryBrake } from './resilience/memory-brake.ts';
+export { Monitor, type MonitorOptions } from './resilience/monitor.ts';
+export { Recovery, type RecoveryRequest } from './resilience/recovery/recovery.ts';
+export { Watchdog } from './resilience/watchdog.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';

@@ -23,3 +23,4 @@ export {
   smallContent,
   writeSnapshot,
 } from './snapshots.ts';
+export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';

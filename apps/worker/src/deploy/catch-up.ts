@@ -76,7 +76,8 @@ async function skip(held: HeldDeployment, reason: string, contentHash?: string):
 async function hashToSkip(held: HeldDeployment, live: string | undefined): Promise<string | undefined> {
   const { settings, hashes } = held.context.backend;
   // A person who starts it over wants it loaded, changed or not.
-  if (!settings.orchestrator.skip_unchanged || live === undefined || wasAskedFor(held.record)) return undefined;
+  if (!settings.orchestrator.skip_unchanged || live === undefined || wasAskedFor(held.record))
+    return undefined;
   try {
     return await snapshotContentHash(held.record.path, hashes, held.signal);
   } catch (error) {

@@ -18,6 +18,9 @@ import { retire } from './steps/retire.ts';
 import { switchAlias } from './steps/switch.ts';
 import { verify } from './steps/verify.ts';
 
+/** Soon enough for another worker, and long enough for this one to learn that it must end. */
+const UNFIT_DELAY_MS = 2000;
+
 interface Step {
   readonly run: (held: HeldDeployment) => Promise<void>;
   /** States in which a pickup finds the deployment with this step still before it. */
@@ -40,6 +43,10 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   const floor = await readEpochFloor(context, customer);
   if (floor instanceof Error) return waitForStore(context, pickup, floor);
   const claim = await backend.deployments.claim(id, run, context.holder, floor);
+  if (claim.kind === 'unfit') {
+    const reason = `instance ${claim.found} was recovered and takes up nothing more`;
+    return { kind: 'hold', delayMs: UNFIT_DELAY_MS, reason };
+  }
   if (claim.kind !== 'claimed') return { kind: 'done', note: `${id} is ${claim.kind}: ${claim.found}` };
   const held = new HeldDeployment(claim.record, context, pickup);
   await context.checkpoint('claimed');

@@ -196,6 +196,16 @@ export class Instances {
     return { kind, silentMs: Number(silent), epoch: Number(epoch) };
   }
 
+  /** Gives up what an instance alone does for all. @returns names of the leases that it had */
+  async freeLeases(id: string): Promise<string[]> {
+    const { statusWriter, auditLease } = this.#keys;
+    const leases = { 'status-writer': statusWriter, 'audit-lease': auditLease };
+    const freed: string[] = [];
+    for (const [name, key] of Object.entries(leases))
+      if ((await this.#script('release-lease-1', [key], [id])) === 1) freed.push(name);
+    return freed;
+  }
+
   /** All that are known, the silent ones too, by kind and name. */
   async list(): Promise<Instance[]> {
     const found = await this.#since(0);

@@ -23,10 +23,13 @@ import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
 import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
+import { RecoveryLog } from '../queue/recovery-log.ts';
 import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
 import { ADMINISTRATION, Breakers, LOAD } from '../resilience/health/breakers.ts';
 import { guardStore } from '../resilience/health/guarded-store.ts';
+import { makeRecovery } from '../resilience/recovery/make-recovery.ts';
+import type { Recovery } from '../resilience/recovery/recovery.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
 
 export interface Backend extends Service {
@@ -50,6 +53,9 @@ export interface Backend extends Service {
   readonly operations: Operations;
   readonly instances: Instances;
   readonly statistics: Statistics;
+  /** Reports of recoveries, and the emergencies that failed ones raised. */
+  readonly recoveries: RecoveryLog;
+  readonly recovery: Recovery;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -109,7 +115,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       letters,
     ]);
     await stack.start();
-    return {
+    const shared = {
       settings,
       roots: snapshotRoots(settings, options.directory),
       clock,
@@ -121,10 +127,15 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       letters,
       store,
       breakers,
+      instances: new Instances(redis, keys, heartbeatTimes(settings)),
+      recoveries: new RecoveryLog(redis, keys),
+    };
+    return {
+      ...shared,
+      recovery: makeRecovery(shared),
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
-      instances: new Instances(redis, keys, heartbeatTimes(settings)),
       statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });

@@ -76,8 +76,7 @@ export class Recovery {
    */
   async recover(id: string, request: RecoveryRequest): Promise<RecoveryReport> {
     const { instances, recoveries, clock, log, deployments } = this.#options;
-    const instance = await instances.find(id);
-    if (!instance) throw new GraphshiftError('NOT_FOUND', `there is no instance ${id}`);
+    if (!(await instances.find(id))) throw new GraphshiftError('NOT_FOUND', `there is no instance ${id}`);
     const lease = recoveries.lease(id, `${request.by} ${crypto.randomUUID()}`);
     if (!(await lease.take()))
       throw new GraphshiftError('CONFLICT', `instance ${id} is being recovered by another process`);
@@ -86,6 +85,7 @@ export class Recovery {
       async () => void (await lease.take().catch(() => false)),
     );
     try {
+      const instance = await this.#due(id, request);
       // Before anything is taken from it: from here on it can claim nothing and beat no more.
       const { silentMs = 0, kind, by, reason } = request;
       const fenced = await instances.mark({ id, mark: 'failed', silentMs, fence: true });
@@ -98,6 +98,22 @@ export class Recovery {
       stopRenewing();
       await lease.release().catch(() => {});
     }
+  }
+
+  /**
+   * The instance, unless a monitor asks for what was done before.
+   * @throws NOT_FOUND, CONFLICT
+   */
+  async #due(id: string, { kind, silentMs = 0 }: RecoveryRequest): Promise<Instance> {
+    const instance = await this.#options.instances.find(id);
+    if (!instance) throw new GraphshiftError('NOT_FOUND', `there is no instance ${id}`);
+    if (silentMs === 0) return instance;
+    const reports = await this.#options.recoveries.reports({ instance: id });
+    const done = reports.some(
+      (report) => report.outcome === 'recovered' && (kind === 'recovery' || report.kind === kind),
+    );
+    if (!done) return instance;
+    throw new GraphshiftError('CONFLICT', `instance ${id} has been recovered`);
   }
 
   async #run(instance: Instance, request: RecoveryRequest): Promise<RecoveryReport> {
