@@ -11,6 +11,7 @@ import { gateThresholds } from '../gate/thresholds.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
 import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
+import type { Breaker } from '../platform/breaker.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
 import { failuresOf, throwIfAny } from '../platform/failures.ts';
@@ -95,17 +96,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const { max_retries: maxRetries } = settings.orchestrator;
     const wakeUps = new WakeUps({ connection: redis, keys, maxRetries, clock, log });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
-    const readings = new StoreReadings({
-      // It calls through the breaker by itself, with its deadline inside.
-      store: bareStore,
-      redis,
-      keys,
-      deployments,
-      clock,
-      breaker: administration,
-      thresholds: gateThresholds(settings),
-      holder: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
-    });
+    const shared = { settings, clock, log, keys, redis, deployments };
+    const readings = makeReadings(shared, bareStore, administration);
     const started = { start: async () => {} };
     const stack = new ServiceStack([
       closing(connections),
@@ -115,14 +107,9 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       letters,
     ]);
     await stack.start();
-    const shared = {
-      settings,
+    const parts = {
+      ...shared,
       roots: snapshotRoots(settings, options.directory),
-      clock,
-      log,
-      keys,
-      redis,
-      deployments,
       wakeUps,
       letters,
       store,
@@ -131,8 +118,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       recoveries: new RecoveryLog(redis, keys),
     };
     return {
-      ...shared,
-      recovery: makeRecovery(shared),
+      ...parts,
+      recovery: makeRecovery(parts),
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
@@ -149,6 +136,18 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     for (const connection of connections) connection.disconnect();
     throw error;
   }
+}
+
+/** @param store the bare one: readings go through the breaker by themselves, with their deadline inside the call */
+function makeReadings(
+  shared: Pick<Backend, 'settings' | 'redis' | 'keys' | 'deployments' | 'clock'>,
+  store: GraphStore,
+  breaker: Breaker,
+): StoreReadings {
+  const { settings, redis, keys, deployments, clock } = shared;
+  const thresholds = gateThresholds(settings);
+  const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  return new StoreReadings({ store, redis, keys, deployments, clock, breaker, thresholds, holder });
 }
 
 function breakerTimes({ resilience }: Settings): { threshold: number; resetMs: number } {
