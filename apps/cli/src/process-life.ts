@@ -180,9 +180,10 @@ function presence({ backend, instance, meter, giveUp }: ProcessParts, plan: Proc
 }
 
 function pulse({ backend, instance: id, meter }: ProcessParts): Pulse {
-  const { breakers, redis, keys, clock, log, settings } = backend;
+  const { breakers, readings, redis, keys, clock, log, settings } = backend;
   const everyMs = settings.resilience.heartbeat_interval * 1000;
-  return new Pulse({ id, everyMs, meter, breakers, redis, keys, clock, log });
+  const probe = () => readings.read();
+  return new Pulse({ id, everyMs, meter, breakers, probe, redis, keys, clock, log });
 }
 
 function statusFile({ backend, directory, instance, meter }: ProcessParts): StatusFile {

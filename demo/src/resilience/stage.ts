@@ -144,6 +144,10 @@ export class Stage {
     }
   }
 
+  async pass(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.#signal });
+  }
+
   say(line: string): void {
     const seconds = ((performance.now() - this.#beganAt) / 1000).toFixed(1);
     process.stdout.write(`${seconds.padStart(6)} s  ${line}\n`);

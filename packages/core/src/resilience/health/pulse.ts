@@ -14,7 +14,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Service } from '../../platform/service.ts';
 import type { BusyMeter } from '../../queue/busy-meter.ts';
 import type { Keys } from '../../queue/keys.ts';
-import type { Breakers } from './breakers.ts';
+import { ADMINISTRATION, type Breakers } from './breakers.ts';
 import { type VitalSample, vitalSample } from './vitals.ts';
 
 export interface PulseOptions {
@@ -24,6 +24,8 @@ export interface PulseOptions {
   readonly everyMs: number;
   readonly meter: BusyMeter;
   readonly breakers: Breakers;
+  /** Asks the store something, so that the breaker of its administration closes in a process that has nothing else to ask. */
+  readonly probe?: () => Promise<unknown>;
   readonly redis: Redis;
   readonly keys: Keys;
   readonly clock: Clock;
@@ -59,7 +61,10 @@ export class Pulse implements Service {
     this.#delay.enable();
     this.#lastAt = clock.now();
     this.#told = meter.pickups;
-    const stopTicks = clock.every(everyMs, () => this.#publish(this.#sample()));
+    const stopTicks = clock.every(everyMs, () => {
+      this.#probe();
+      return this.#publish(this.#sample());
+    });
     const stopListening = breakers.onChange(() => void this.#publish());
     this.#cancel = () => {
       stopTicks();
@@ -76,6 +81,12 @@ export class Pulse implements Service {
     const { clock, redis, keys, id } = this.#options;
     const leave = this.#publishing.then(() => redis.del(keys.breakers(id), keys.vitals(id)));
     await within(clock, GOODBYE_MS, leave).catch(() => {});
+  }
+
+  #probe(): void {
+    const { breakers, probe, log } = this.#options;
+    if (breakers.get(ADMINISTRATION).state !== 'half-open') return;
+    probe?.().catch((error: unknown) => log.debug({ err: error }, `probe: ${messageOf(error)}`));
   }
 
   #sample(): VitalSample {
