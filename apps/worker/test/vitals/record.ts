@@ -19,7 +19,7 @@ interface Scenario {
   readonly name: string;
   readonly what: string;
   /** Of the worker itself. @default 'none' */
-  readonly fault?: 'none' | 'leak' | 'block' | 'fail';
+  readonly fault?: 'none' | 'leak' | 'block' | 'fail' | 'time-out' | 'flaky';
   /** Seconds between two snapshots; none are dropped without it. */
   readonly loadEvery?: number;
   /** What is done to it from outside, after three quiet beats. */
@@ -104,6 +104,20 @@ const SCENARIOS: readonly Scenario[] = [
     fault: 'fail',
     loadEvery: 0.7,
     seconds: 50,
+  },
+  {
+    name: 'store-times-out',
+    what: 'from the fourth on, loads fail after 0.7 s, until the breaker opens',
+    fault: 'time-out',
+    loadEvery: 1.5,
+    seconds: 50,
+  },
+  {
+    name: 'flaky-store',
+    what: 'every third load fails, and goes through when it is tried again',
+    fault: 'flaky',
+    loadEvery: 2,
+    seconds: 30,
   },
   {
     name: 'killed',

@@ -1,9 +1,18 @@
 /**
  * A worker process whose vital signs are recorded, with one thing that goes wrong in it: the first argument. `leak` keeps
- * ever more memory, `block` holds the event loop ever longer, `fail` has ever more loads fail.
+ * ever more memory, `block` holds the event loop ever longer, `fail` has ever more loads fail, `time-out` has them fail
+ * after a while from the fourth on, `flaky` every third.
  */
 
-import { BusyMeter, createLogger, GraphshiftError, openBackend, Pulse, readSettings } from '@graphshift/core';
+import {
+  BusyMeter,
+  createLogger,
+  GraphshiftError,
+  LOAD,
+  openBackend,
+  Pulse,
+  readSettings,
+} from '@graphshift/core';
 import { createWorker } from '../../src/worker.ts';
 
 const [fault = 'none', id = ''] = process.argv.slice(2);
@@ -15,7 +24,9 @@ const meter = new BusyMeter(clock);
 const everyMs = settings.resilience.heartbeat_interval * 1000;
 const pulse = new Pulse({ id, everyMs, meter, breakers, redis, keys, clock, log });
 const worker = await createWorker({ backend, instance: id, meter });
-if (fault === 'fail') failMoreAndMore();
+if (fault === 'fail') failLoads((asked) => asked % Math.max(1, 5 - Math.floor(asked / 2)) === 0, 0);
+if (fault === 'time-out') failLoads((asked) => asked > 3, 700);
+if (fault === 'flaky') failLoads((asked) => asked % 3 === 0, 0);
 breakers.onChange(() => {
   for (const { name, state } of breakers.views())
     if (state === 'open') process.stdout.write(`open ${name}\n`);
@@ -49,14 +60,17 @@ function blockLongerAndLonger(): void {
   });
 }
 
-function failMoreAndMore(): void {
+/** @param afterMs how long a load that fails takes */
+function failLoads(fails: (asked: number) => boolean, afterMs: number): void {
   const openLoad = store.openLoad.bind(store);
-  const load = breakers.get('graph load');
+  const load = breakers.get(LOAD);
   let asked = 0;
   store.openLoad = (request, options) => {
     asked++;
-    // One in four, then one in two, then all.
-    if (asked % Math.max(1, 5 - Math.floor(asked / 2)) !== 0) return openLoad(request, options);
-    return load.run(() => Promise.reject(new GraphshiftError('STORE_UNREACHABLE', 'it takes no load')));
+    if (!fails(asked)) return openLoad(request, options);
+    return load.run(async () => {
+      await clock.sleep(afterMs);
+      throw new GraphshiftError('STORE_UNREACHABLE', 'it takes no load');
+    });
   };
 }
