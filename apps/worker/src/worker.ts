@@ -84,6 +84,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     deployments,
     wakeUps,
     letters,
+    clock,
     log,
   });
   const upkeep = new Upkeep({

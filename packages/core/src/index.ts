@@ -113,7 +113,14 @@ export {
   type TransitionResult,
 } from './queue/deployment-store.ts';
 export type { JobsFound } from './queue/evidence.ts';
-export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
+export {
+  type Beat,
+  busyShare,
+  type Instance,
+  type InstanceKind,
+  Instances,
+  makeInstanceId,
+} from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { Lease } from './queue/lease.ts';
 export {

@@ -30,6 +30,7 @@ export interface WatchdogOptions {
 
 /** A Redis that takes longer than this to count is away, and nobody can fetch from it. */
 const ANSWER_MS = 5000;
+const RESTART_MS = 10_000;
 
 export class Watchdog implements Service {
   readonly #options: WatchdogOptions;
@@ -96,10 +97,12 @@ export class Watchdog implements Service {
   }
 
   async #restart(seconds: number): Promise<void> {
-    const { log, restart } = this.#options;
+    const { log, restart, clock, patienceMs } = this.#options;
     log.warn(`watchdog: jobs wait, and none was taken for ${seconds} s; the consumer is restarted`);
     try {
-      await restart();
+      // A new connection may hang like the one before.
+      if ((await within(clock, Math.min(patienceMs, RESTART_MS), restart())) === 'late')
+        log.warn('watchdog: the new connection does not answer yet');
     } catch (error) {
       log.warn({ err: error }, `watchdog: the consumer cannot be restarted: ${messageOf(error)}`);
     }

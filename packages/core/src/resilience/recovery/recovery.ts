@@ -124,6 +124,7 @@ export class Recovery {
       ...this.#options,
       instance,
       kind: request.kind,
+      lost: !instance.living || (request.silentMs ?? 0) > 0,
       reason: `${request.kind} of ${instance.id}: ${request.reason}`,
       released: new Map(),
       concerned: new Set(before.flatMap(({ deployments: ids }) => ids.map(customerOf))),

@@ -20,6 +20,8 @@ export interface Acts {
   /** As it was when the recovery began. */
   readonly instance: Instance;
   readonly kind: RecoveryKind;
+  /** It does not beat; what it was at work on has cost a holder. */
+  readonly lost: boolean;
   /** For the records and the audit stream. */
   readonly reason: string;
   /** Deployments taken from it in this recovery, with the run that was over by that. */
@@ -62,7 +64,7 @@ export async function release(acts: Acts): Promise<StepResult> {
 
 /** @returns the run that is over, or undefined where somebody else has the deployment by now */
 async function releaseOne(acts: Acts, record: DeploymentRecord): Promise<number | undefined> {
-  const { deployments, store, instance, reason, kind } = acts;
+  const { deployments, store, instance, reason, kind, lost } = acts;
   const { id, customer } = record;
   const floor = kind === 'emergency' ? await store.epochFloor(customer) : record.epoch;
   const epoch = await deployments.raiseEpoch(customer, floor);
@@ -72,7 +74,7 @@ async function releaseOne(acts: Acts, record: DeploymentRecord): Promise<number 
     id,
     holder: instance.id,
     epoch,
-    lost: !instance.living,
+    lost,
     reason,
   });
   return result.kind === 'ok' ? result.run : undefined;
