@@ -67,6 +67,20 @@ describe('GET /resilience/health', () => {
     expect(await health(url)).toEqual({ code: 200, status: 'HEALTHY', score: 100, reasons: [] });
   });
 
+  it('is 503 after a recovery that failed, until one of that instance succeeds', async () => {
+    const { backend, url } = await open();
+    const report = { instance: 'w1', kind: 'recovery', by: 'ann', reason: 'by hand', durationMs: 40 };
+    const keep = (outcome: string) =>
+      backend.redis.lpush(
+        backend.keys.recoveries,
+        JSON.stringify({ ...report, outcome, startedAt: backend.clock.now(), deployments: [], steps: [] }),
+      );
+    await keep('failed');
+    expect(await health(url)).toMatchObject({ code: 503, status: 'CRITICAL', reasons: ['recovery-failed'] });
+    await keep('recovered');
+    expect(await health(url)).toMatchObject({ code: 200, status: 'HEALTHY' });
+  });
+
   it('is 503 without Redis, and says what is away', async () => {
     const { url } = await open();
     await installation.redis.kill();

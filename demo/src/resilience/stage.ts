@@ -1,6 +1,6 @@
 /** The processes of the resilience demo, what they say over HTTP, and the transcript. */
 
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -99,13 +99,17 @@ export class Stage {
     return `${customer}@${timestamp}`;
   }
 
-  /** Takes the store's databases away, as a file system that is not mounted, or brings them back. */
+  /** Takes the store's databases away, with a file in their place, or brings them back. */
   async setStore(there: boolean): Promise<void> {
-    const [place, away] = [
-      join(this.#directory, 'store', 'databases'),
-      join(this.#directory, 'databases-away'),
-    ];
-    await (there ? rename(away, place) : rename(place, away));
+    const place = join(this.#directory, 'store', 'databases');
+    const away = join(this.#directory, 'databases-away');
+    if (there) {
+      await rm(place);
+      await rename(away, place);
+    } else {
+      await rename(place, away);
+      await writeFile(place, '');
+    }
   }
 
   async status(): Promise<ResilienceStatus> {

@@ -56,7 +56,7 @@ async function begin(stage: Stage): Promise<[System, System]> {
 async function showBreaker(stage: Stage): Promise<void> {
   title('A breaker opens and closes');
   await stage.setStore(false);
-  stage.say("the store's databases are gone, as with a file system that is not mounted");
+  stage.say("the store's databases are gone, and a file stands in their place");
   const id = await stage.drop('acme', 1_700_000_100, NODES);
   const open = await stage.until('an open breaker', async () => {
     const { instances } = await stage.status();

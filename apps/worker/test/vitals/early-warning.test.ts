@@ -3,7 +3,7 @@ import { type VitalSample, warnEarly } from '@graphshift/core';
 import { describe, expect, it } from 'vitest';
 import { judgeRecording, readRecordings, type Verdict } from './recording.ts';
 
-const DOCUMENT = new URL('../../../../docs/health.md', import.meta.url);
+const DOCUMENT = new URL('../../../../docs/resilience.md', import.meta.url);
 
 const verdicts = readRecordings().map(judgeRecording);
 const count = (verdict: Verdict['verdict']) => verdicts.filter((one) => one.verdict === verdict).length;
@@ -25,7 +25,7 @@ function verdictTable(): string {
 }
 
 describe('the early warning on recorded runs', () => {
-  it('does as docs/health.md says, recording by recording', () => {
+  it('does as docs/resilience.md says, recording by recording', () => {
     const document = readFileSync(DOCUMENT, 'utf8');
     const between = /(<!-- early-warning: .* -->\n)[\s\S]*?(<!-- end -->)/;
     expect(document).toMatch(between);

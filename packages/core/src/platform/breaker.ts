@@ -111,7 +111,8 @@ export class Breaker implements Pick<Service, 'stop'> {
       return result;
     } catch (error) {
       if ((error as { code?: string }).code === 'EOPENBREAKER') throw this.#refusal();
-      throw this.failed(error, probing);
+      this.failed(error);
+      throw probing && this.#counts(error) ? this.#refusal() : error;
     }
   }
 
@@ -122,17 +123,12 @@ export class Breaker implements Pick<Service, 'stop'> {
     this.#tell();
   }
 
-  /**
-   * Such work has failed.
-   * @param probing whether it was let begin as a probe. @default whether the breaker is half-open now
-   * @returns what its caller is to throw: the error, or BREAKER_OPEN where it was a probe
-   */
-  failed(error: unknown, probing = this.state === 'half-open'): unknown {
-    if (!this.#counts(error)) return error;
+  /** Such work has failed. */
+  failed(error: unknown): void {
+    if (!this.#counts(error)) return;
     this.#last = error;
     if (++this.#failures >= this.#threshold) this.#circuit.open();
     this.#tell();
-    return probing ? this.#refusal() : error;
   }
 
   async stop(): Promise<void> {

@@ -13,7 +13,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { DeploymentStore } from '../../queue/deployment-store.ts';
 import type { Instance, Instances } from '../../queue/instances.ts';
 import type { Keys } from '../../queue/keys.ts';
-import { RecoveryLog } from '../../queue/recovery-log.ts';
+import { RecoveryLog, type RecoveryReport } from '../../queue/recovery-log.ts';
 import { type HealthPicture, WELL } from './picture.ts';
 import { type InstanceSigns, readSigns } from './pulse.ts';
 import type { HealthTimes } from './rules.ts';
@@ -135,7 +135,11 @@ async function recoveryPart({
 }: HealthSources): Promise<Pick<HealthPicture, 'recoveriesFailed' | 'emergencies'>> {
   const recoveries = new RecoveryLog(redis, keys);
   const after = clock.now() - HOUR_MS;
-  const failed = (await recoveries.reports()).filter(
+  // The newest first: one that succeeded since makes good.
+  const newest = new Map<string, RecoveryReport>();
+  for (const report of await recoveries.reports())
+    if (!newest.has(report.instance)) newest.set(report.instance, report);
+  const failed = [...newest.values()].filter(
     ({ outcome, startedAt }) => outcome === 'failed' && startedAt > after,
   );
   return { recoveriesFailed: failed.length, emergencies: await recoveries.emergencies() };

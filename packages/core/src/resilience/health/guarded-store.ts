@@ -38,7 +38,10 @@ function guardChange(change: PreparedChange, breaker: Breaker): PreparedChange {
   return { fire: () => breaker.run(() => change.fire()), cancel: () => change.cancel() };
 }
 
-/** What is wrong in `check` is wrong with the files, so that says nothing about the store. */
+/**
+ * What is wrong in `check` is wrong with the files, so that says nothing about the store. A phase that fails costs an attempt
+ * even where its load was a probe: else a load that can never succeed, and keeps the breaker open by that, would never end.
+ */
 function guardLoad(work: Load, breaker: Breaker): Load {
   const told = async <Result>(phase: Promise<Result>): Promise<Result> => {
     try {
@@ -46,7 +49,8 @@ function guardLoad(work: Load, breaker: Breaker): Load {
       breaker.succeeded();
       return result;
     } catch (error) {
-      throw breaker.failed(error);
+      breaker.failed(error);
+      throw error;
     }
   };
   return overlay(work, {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { HEALTH_RULES } from './rules.ts';
 import { SCORE_PARTS } from './score.ts';
 
-const DOCUMENT = new URL('../../../../../docs/health.md', import.meta.url);
+const DOCUMENT = new URL('../../../../../docs/resilience.md', import.meta.url);
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -44,7 +44,7 @@ export interface HealthPicture {
   readonly pending: number;
   /** Milliseconds since the one that has waited longest came to wait; 0 where none does. */
   readonly oldestWaitMs: number;
-  /** Recoveries that failed in the newest hour. */
+  /** Instances whose newest recovery failed, within the last hour. */
   readonly recoveriesFailed: number;
   /** Emergencies that were raised and not ended: of which instance, and why. */
   readonly emergencies: readonly { readonly instance: string; readonly reason: string }[];

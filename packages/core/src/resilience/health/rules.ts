@@ -123,7 +123,7 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   {
     name: 'recovery-failed',
     level: 'CRITICAL',
-    when: 'a recovery failed within the last hour',
+    when: 'the newest recovery of an instance failed, within the last hour',
     find: ({ recoveriesFailed: failed }) =>
       failed > 0 ? [`${failed} ${failed === 1 ? 'recovery' : 'recoveries'} failed within the last hour`] : [],
   },

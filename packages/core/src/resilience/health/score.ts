@@ -81,7 +81,7 @@ export const SCORE_PARTS: readonly PartRule[] = [
   {
     name: 'recovery',
     most: 10,
-    how: 'halved by every recovery that failed within the last hour; none while an emergency is raised',
+    how: 'halved by every instance whose newest recovery failed within the last hour; none while an emergency is raised',
     share: ({ redisProblem, emergencies, recoveriesFailed }) =>
       redisProblem === undefined && emergencies.length === 0 ? 0.5 ** recoveriesFailed : 0,
   },
