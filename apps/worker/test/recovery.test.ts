@@ -108,7 +108,7 @@ describe('a worker that holds its lock and beats no more', () => {
     ]);
     await system.rest();
     expect(await examine(system.backend, { settleMs: 0 })).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('emergency recovery', () => {
@@ -142,7 +142,7 @@ describe('emergency recovery', () => {
     });
     await system.work();
     await system.reaches(id, 'live');
-  }, 60_000);
+  }, 240_000);
 
   it('ends in the store what the instance had prepared', async () => {
     await system.work();
@@ -158,7 +158,7 @@ describe('emergency recovery', () => {
     await recover('lost');
     await expect(late.fire()).rejects.toMatchObject({ code: 'FENCED' });
     expect(await store.alias('acme')).toEqual(alias);
-  }, 60_000);
+  }, 240_000);
 
   it('tries a failed step again with backoff, then raises EMERGENCY; a later success or a person ends it', async () => {
     const { recoveries, recovery, store } = system.backend;
@@ -203,7 +203,7 @@ describe('emergency recovery', () => {
       successes: 1,
       successRate: 50,
     });
-  }, 60_000);
+  }, 240_000);
 
   it('is done by one at a time, is for instances that are known, and a monitor leaves alone who beats', async () => {
     await expect(recover('nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -239,7 +239,7 @@ describe('what a recovery takes from an instance', () => {
     expect(await system.reaches(id, 'dead')).toMatchObject({ crashes: 3, error: { code: 'POISON' } });
     await system.backend.operations.retry(id, 'the test');
     expect(await system.reaches(id, 'live')).toMatchObject({ crashes: 0, attempts: 0 });
-  }, 60_000);
+  }, 240_000);
 
   it('goes live only where it would have without: no person asked for it', async () => {
     await system.work();
@@ -257,5 +257,5 @@ describe('what a recovery takes from an instance', () => {
     expect(await system.reaches(id, 'skipped')).toMatchObject({
       reason: expect.stringContaining('rollback'),
     });
-  }, 60_000);
+  }, 240_000);
 });
