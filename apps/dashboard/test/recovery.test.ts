@@ -2,7 +2,7 @@ import type { Backend } from '@graphshift/core';
 import { describe, expect, it, vi } from 'vitest';
 import { installation, json, open } from './open-dashboard.ts';
 
-const TOKEN = 'a long enough secret';
+const TOKEN = 'a-long-enough-secret';
 const ROUTES = ['recovery', 'emergency'] as const;
 const post = (authorization?: string): RequestInit => ({
   method: 'POST',
