@@ -11,7 +11,6 @@ import { setUp } from './setup.mjs';
 import { runCommand, StepError } from './steps.mjs';
 import { endWithParent } from './watchdog.mjs';
 
-const PROGRAM = join(ROOT, 'demo', 'dist', 'main.js');
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
@@ -39,16 +38,18 @@ export function runProgram(program, args, redisUrl) {
   });
 }
 
-async function main() {
+/** Sets up, finds or starts a Redis, and runs a program of the demo with it. @returns its exit code */
+export async function runDemoProgram(name) {
   await setUp();
-  if (!existsSync(PROGRAM)) throw new StepError('demo', 'demo/dist/main.js is missing from this checkout.');
+  const program = join(ROOT, 'demo', 'dist', name);
+  if (!existsSync(program)) throw new StepError('demo', `demo/dist/${name} is missing from this checkout.`);
   const dataDirectory = join(ROOT, '.graphshift', 'demo', 'redis');
   const redis = await findRedis({ dataDirectory, say: (line) => console.log(line) });
   try {
-    return await runProgram(PROGRAM, process.argv.slice(2), redis.url);
+    return await runProgram(program, process.argv.slice(2), redis.url);
   } finally {
     await redis.stop();
   }
 }
 
-if (isProgram(import.meta.url)) await runCommand(main);
+if (isProgram(import.meta.url)) await runCommand(() => runDemoProgram('main.js'));

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 export interface System {
   /** Undefined while it runs. */
   readonly problem: string | undefined;
+  readonly pid: number;
+  /** Ends it at once, as a machine that fails does. */
+  kill(): void;
   stop(): Promise<void>;
 }
 
@@ -24,7 +27,9 @@ const WATCHDOG = new URL('../../scripts/watchdog.mjs', import.meta.url).href;
 const STOP_MS = 20_000;
 
 export interface SystemOptions {
-  /** Arguments after `up`. */
+  /** @default 'up' */
+  readonly command?: 'up' | 'producer' | 'worker' | 'dashboard';
+  /** Arguments after the command. */
   readonly values: readonly string[];
   readonly environment: Record<string, string>;
   /** Where it runs, and looks for a configuration file. */
@@ -32,12 +37,12 @@ export interface SystemOptions {
   readonly logFile: string;
 }
 
-/** Starts `graphshift up` as a process of its own, its log in a file; it ends with this process at the latest. */
+/** Starts `graphshift up`, or another of its long-lived commands, as a process of its own, its log in a file; it ends with this process at the latest. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const { values, environment, directory, logFile } = options;
+  const { command = 'up', values, environment, directory, logFile } = options;
   const { endWithParent } = (await import(WATCHDOG)) as { endWithParent(child: ChildProcess): void };
   const log = openSync(logFile, 'w');
-  const child = spawn(process.execPath, [...SOURCE_FLAGS, COMMAND, 'up', ...values], {
+  const child = spawn(process.execPath, [...SOURCE_FLAGS, COMMAND, command, ...values], {
     cwd: directory,
     env: environment,
     stdio: ['ignore', log, log],
@@ -52,8 +57,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     get problem() {
       if (child.exitCode === null && child.signalCode === null) return undefined;
       const last = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
-      return `graphshift up ended (exit ${child.exitCode ?? child.signalCode}); the end of ${logFile}:\n${last}`;
+      return `graphshift ${command} ended (exit ${child.exitCode ?? child.signalCode}); the end of ${logFile}:\n${last}`;
     },
+    pid: child.pid ?? 0,
+    kill,
     stop: () => stop(child, kill),
   };
 }

@@ -7,6 +7,8 @@ export const EXIT = {
   unhealthy: 1,
   wrongUse: 2,
   unreachable: 3,
+  /** A process that cannot go on as the instance that it was: start it again. */
+  startAgain: 75,
   interrupted: 130,
 } as const;
 

@@ -11,10 +11,12 @@ import {
   messageOf,
   openBackend,
   Presence,
+  Pulse,
   type Service,
   ServiceStack,
   STATUS_LEASE_MS,
   StatusFile,
+  Vitals,
   within,
 } from '@graphshift/core';
 import { attended } from './attended.ts';
@@ -30,6 +32,8 @@ export interface ProcessParts {
   readonly meter: BusyMeter;
   /** Aborts when running work shall not be waited for any more. */
   readonly hurry: AbortSignal;
+  /** Ends the process at once, as one that its orchestrator has to start again. */
+  readonly giveUp: (reason: string) => void;
 }
 
 export interface ProcessPlan {
@@ -44,7 +48,7 @@ export interface ProcessPlan {
   readonly work?: (parts: ProcessParts) => Promise<number>;
 }
 
-/** @returns 0 after SIGTERM, 130 after SIGINT, or what the work answers */
+/** @returns 0 after SIGTERM, 130 after SIGINT, what the work answers, or 75 where the process has to be started again */
 export async function runProcess(session: Session, plan: ProcessPlan): Promise<number> {
   const { surroundings, log } = session;
   const told = toldToStop(surroundings.signal);
@@ -55,27 +59,36 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
     directory: surroundings.directory,
     readsSnapshots: plan.scans === true || plan.loads === true,
   });
+  const lost = new AbortController();
   const parts: ProcessParts = {
     backend,
     directory: surroundings.directory,
     instance: makeInstanceId(),
     meter: new BusyMeter(backend.clock),
-    hurry: surroundings.hurry ?? new AbortController().signal,
+    hurry: AbortSignal.any([lost.signal, ...(surroundings.hurry ? [surroundings.hurry] : [])]),
+    giveUp: (reason) => lost.abort(reason),
   };
   const status = plan.scans ? statusFile(parts) : undefined;
+  const { instance, directory } = parts;
   const stack = await stackOn(backend, async () => [
     // First, so that the first status counts this process too.
     presence(parts, plan),
+    pulse(parts),
     ...(status ? [status] : []),
-    ...attended({ backend, directory: surroundings.directory, kind: plan.kind }, await plan.make(parts)),
+    ...attended({ backend, directory, kind: plan.kind, instance }, await plan.make(parts)),
   ]);
   await stack.start();
-  backend.log.info({ pid: process.pid }, `${plan.kind} runs as ${parts.instance}`);
+  backend.log.info({ pid: process.pid }, `${plan.kind} runs as ${instance}`);
+  const over = toldToStop(lost.signal).then(() => EXIT.startAgain);
+  const work =
+    plan.work?.(parts) ?? told.then((signal) => (signal === 'SIGINT' ? EXIT.interrupted : EXIT.done));
+  // Where it is given up, nobody asks any more what came of its work.
+  work.catch(() => {});
   try {
-    if (plan.work) return await plan.work(parts);
-    return (await told) === 'SIGINT' ? EXIT.interrupted : EXIT.done;
+    return await Promise.race([work, over]);
   } finally {
-    backend.log.info(stopLine(plan, surroundings.signal, parts));
+    const why = lost.signal.aborted ? lost.signal : surroundings.signal;
+    backend.log[lost.signal.aborted ? 'error' : 'info'](stopLine(plan, why, parts));
     const problem = await stopProblem(stopAll(stack, backend), parts, plan);
     if (problem === undefined) backend.log.info(`${plan.kind} has stopped`);
     else {
@@ -83,8 +96,10 @@ export async function runProcess(session: Session, plan: ProcessPlan): Promise<n
         `${plan.kind} could not stop in order: ${problem}; what it had in hand goes on elsewhere when its locks run out`,
       );
       await status?.stop();
-      surroundings.exit?.(EXIT.unhealthy);
     }
+    // What hangs must not keep a process that gave itself up.
+    if (lost.signal.aborted) surroundings.exit?.(EXIT.startAgain);
+    else if (problem !== undefined) surroundings.exit?.(EXIT.unhealthy);
   }
 }
 
@@ -125,8 +140,10 @@ async function stopProblem(
   }
 }
 
-function stopLine(plan: ProcessPlan, signal: AbortSignal, { backend, meter }: ProcessParts): string {
+function stopLine(plan: ProcessPlan, signal: AbortSignal, { backend, meter, hurry }: ProcessParts): string {
   const why = signal.aborted ? String(signal.reason) : 'the work is done';
+  if (hurry.aborted && plan.loads && meter.active > 0)
+    return `${plan.kind} stops: ${why}; gives back what it has in hand`;
   if (!plan.loads || meter.active === 0) return `${plan.kind} stops: ${why}`;
   const loads = meter.active === 1 ? '1 deployment' : `${meter.active} deployments`;
   const seconds = backend.settings.orchestrator.shutdown_timeout;
@@ -143,8 +160,8 @@ async function stackOn(backend: Backend, make: () => Promise<Service[]>): Promis
   }
 }
 
-function presence({ backend, instance, meter }: ProcessParts, plan: ProcessPlan): Presence {
-  const { orchestrator } = backend.settings;
+function presence({ backend, instance, meter, giveUp }: ProcessParts, plan: ProcessPlan): Presence {
+  const { orchestrator, resilience } = backend.settings;
   return new Presence({
     id: instance,
     kind: plan.kind,
@@ -156,7 +173,17 @@ function presence({ backend, instance, meter }: ProcessParts, plan: ProcessPlan)
     instances: backend.instances,
     clock: backend.clock,
     log: backend.log,
+    everyMs: resilience.heartbeat_interval * 1000,
+    vitals: new Vitals(),
+    onOusted: giveUp,
   });
+}
+
+function pulse({ backend, instance: id, meter }: ProcessParts): Pulse {
+  const { breakers, readings, redis, keys, clock, log, settings } = backend;
+  const everyMs = settings.resilience.heartbeat_interval * 1000;
+  const probe = () => readings.read();
+  return new Pulse({ id, everyMs, meter, breakers, probe, redis, keys, clock, log });
 }
 
 function statusFile({ backend, directory, instance, meter }: ProcessParts): StatusFile {

@@ -11,6 +11,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addProcesses } from './commands/processes.ts';
 import { addQuery } from './commands/query.ts';
+import { addRecover } from './commands/recover.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStatus } from './commands/status.ts';
@@ -30,6 +31,7 @@ const ADD = [
   addAudit,
   addExplain,
   addDoctor,
+  addRecover,
   addQuery,
   addSimulate,
   addConfig,

@@ -13,6 +13,8 @@ export interface ApiRequest {
 export interface ApiResponse {
   readonly status: number;
   readonly body: unknown;
+  /** Content type of a body that is text; JSON unless it is given. */
+  readonly type?: string;
 }
 
 export type Handler = (request: ApiRequest) => Promise<ApiResponse>;

@@ -15,11 +15,17 @@ import {
 } from './handlers/deployments.ts';
 import { runDoctor } from './handlers/doctor.ts';
 import { healthz, readyz } from './handlers/health.ts';
+import { metrics } from './handlers/metrics.ts';
+import { recoverInEmergency, recoverInstance } from './handlers/recovery.ts';
+import { resilienceHealth, resilienceStatus } from './handlers/resilience.ts';
 import type { Route } from './http.ts';
 
 export const ROUTES: readonly Route[] = [
   { method: 'get', path: '/healthz', handler: healthz, open: true },
   { method: 'get', path: '/readyz', handler: readyz, open: true },
+  { method: 'get', path: '/resilience/health', handler: resilienceHealth, open: true },
+  { method: 'get', path: '/resilience/status', handler: resilienceStatus },
+  { method: 'get', path: '/metrics', handler: metrics },
   { method: 'get', path: '/api/v1/deployments', handler: listDeployments },
   { method: 'get', path: '/api/v1/deployments/:id', handler: showDeployment },
   { method: 'post', path: '/api/v1/deployments/:id/retry', handler: retryDeployment },
@@ -35,4 +41,6 @@ export const ROUTES: readonly Route[] = [
   { method: 'post', path: '/api/v1/dead-letters/retry', handler: retryAllDeadLetters },
   { method: 'post', path: '/api/v1/dead-letters/:id/retry', handler: retryDeadLetter },
   { method: 'delete', path: '/api/v1/dead-letters/:id', handler: discardDeadLetter },
+  { method: 'post', path: '/resilience/recovery/:instance', handler: recoverInstance },
+  { method: 'post', path: '/resilience/emergency/:instance', handler: recoverInEmergency },
 ];

@@ -27,7 +27,8 @@ export function makeServer(backend: Backend): Express {
   });
   for (const route of ROUTES.filter(({ open }) => open)) addRoute(app, route, backend);
   app.use(admit(credentials));
-  app.use(['/api', `${BOARD_PATH}/api`], refuseWithoutRedis(backend));
+  const needsRedis = ['/api', '/resilience/recovery', '/resilience/emergency', `${BOARD_PATH}/api`];
+  app.use(needsRedis, refuseWithoutRedis(backend));
   for (const route of ROUTES.filter(({ open }) => !open)) addRoute(app, route, backend);
   app.get('/', (_request, response) => {
     const nonce = randomBytes(16).toString('base64');
@@ -65,13 +66,15 @@ function addRoute(app: Express, route: Route, backend: Backend): void {
         Object.entries(request.query).map(([key, value]) => [key, String(value)]),
       );
       const params = request.params as Record<string, string>;
-      const { status, body } = await route.handler({
+      const { status, body, type } = await route.handler({
         backend,
         params,
         query,
         user: String(response.locals.user),
       });
-      response.status(status).json(body);
+      response.status(status);
+      if (type === undefined) response.json(body);
+      else response.type(type).send(String(body));
     } catch (error) {
       sendError(response, error, backend);
     }

@@ -8,11 +8,16 @@ import {
   FencedChanges,
   Gate,
   gateThresholds,
+  heartbeatTimes,
+  MemoryBrake,
+  Monitor,
   makeInstanceId,
+  memoryOfTree,
   type QueueTimes,
   Retention,
   type Service,
   ServiceStack,
+  Watchdog,
 } from '@graphshift/core';
 import type { DeployContext } from './deploy/deployment.ts';
 import { deploy } from './deploy/pipeline.ts';
@@ -31,6 +36,8 @@ export interface WorkerOptions {
   readonly times?: QueueTimes;
   /** @default 10_000 */
   readonly upkeepMs?: number;
+  /** Called once, when the worker can take no jobs any more: its process must be started again. */
+  readonly onHopeless?: (reason: string) => void;
   /** Points where tests stop or kill the process. */
   readonly checkpoint?: Checkpoint;
 }
@@ -78,6 +85,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     deployments,
     wakeUps,
     letters,
+    clock,
     log,
   });
   const upkeep = new Upkeep({
@@ -86,5 +94,62 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     roots: backend.roots,
     ...(options.upkeepMs !== undefined && { intervalMs: options.upkeepMs }),
   });
-  return new ServiceStack([desk, upkeep, new Bake(backend, options.upkeepMs), consumer]);
+  const bake = new Bake(backend, options.upkeepMs);
+  return new ServiceStack([
+    desk,
+    upkeep,
+    bake,
+    monitor(backend, holder),
+    consumer,
+    ...guards(options, consumer),
+  ]);
+}
+
+function monitor(
+  { settings, instances, deployments, recovery, recoveries, clock, log }: Backend,
+  self: string,
+) {
+  const { heartbeat_check_interval, emergency_recovery_enabled: emergencies } = settings.resilience;
+  const everyMs = heartbeat_check_interval * 1000;
+  const times = heartbeatTimes(settings);
+  return new Monitor({
+    self,
+    instances,
+    deployments,
+    recovery,
+    recoveries,
+    times,
+    everyMs,
+    emergencies,
+    clock,
+    log,
+  });
+}
+
+/** What keeps a consumer from taking too much, and from taking nothing. */
+function guards({ backend, onHopeless }: WorkerOptions, consumer: DeploymentConsumer): Service[] {
+  const { clock, log, settings, wakeUps } = backend;
+  const { watchdog_seconds, worker_memory_limit_mb: limit } = settings.resilience;
+  const patienceMs = watchdog_seconds * 1000;
+  return [
+    new MemoryBrake({
+      limitBytes: limit === undefined ? undefined : limit * 1024 * 1024,
+      measure: () => memoryOfTree(process.pid),
+      consumer,
+      clock,
+      log,
+    }),
+    new Watchdog({
+      consumer,
+      ready: () => wakeUps.ready(patienceMs),
+      restart: async () => consumer.restart(await backend.connect()),
+      onHopeless: (reason) => {
+        log.error(`watchdog: ${reason}`);
+        onHopeless?.(reason);
+      },
+      patienceMs,
+      clock,
+      log,
+    }),
+  ];
 }

@@ -3,7 +3,7 @@
 import { type Backend, type DeploymentRecord, databaseName, type Service } from '@graphshift/core';
 import { type Installation, makeInstallation, simulateSnapshot } from '@graphshift/testkit';
 import { expect, vi } from 'vitest';
-import { createWorker } from '../src/worker.ts';
+import { createWorker, type WorkerOptions } from '../src/worker.ts';
 
 const PATIENCE = { timeout: 100_000, interval: 50 };
 
@@ -18,7 +18,7 @@ export interface System {
   readonly installation: Installation;
   readonly backend: Backend;
   /** Starts the worker. Several share the queue. */
-  work(): Promise<Service>;
+  work(options?: Pick<WorkerOptions, 'instance' | 'meter'>): Promise<Service>;
   /** Stops the workers. */
   rest(): Promise<void>;
   /** Holds the first worker that comes to this point. */
@@ -48,8 +48,9 @@ export async function openSystem(flags: Readonly<Record<string, unknown>> = {}):
   const system: System = {
     installation,
     backend,
-    work: async () => {
+    work: async (options) => {
       const worker = await createWorker({
+        ...options,
         backend,
         times: { lockMs: 1500, stalledCheckMs: 400 },
         upkeepMs: 300,

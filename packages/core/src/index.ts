@@ -8,8 +8,8 @@ export {
   type ReadSettings,
   readSettings,
   type SettingSource,
-  sampleConfig,
 } from './config/read-settings.ts';
+export { sampleConfig, sampleEnvironment } from './config/samples.ts';
 export { describeSetting, environmentName, settingPaths } from './config/setting-paths.ts';
 export { SECRET_SETTINGS, type Settings, settingsSchema } from './config/settings.ts';
 export { AliasDesk, type Rollback, type RollbackRequest } from './cutover/alias-desk.ts';
@@ -18,7 +18,7 @@ export { Cutover, type PublishResult } from './cutover/cutover.ts';
 export { type CutoverDecision, decideCutover } from './cutover/decide.ts';
 export { type Checkpoint, FencedChanges } from './cutover/fenced-changes.ts';
 export type { Outcome } from './deployment/outcome.ts';
-export { type DeploymentRecord, deploymentError, secondsTaken } from './deployment/record.ts';
+export { type DeploymentRecord, deploymentError, secondsTaken, wasAskedFor } from './deployment/record.ts';
 export {
   ACTIVE_STATES,
   CANCELLABLE_STATES,
@@ -81,7 +81,7 @@ export {
   Operations,
 } from './operations/operations.ts';
 export { backoffMs } from './platform/backoff.ts';
-export { Breaker } from './platform/breaker.ts';
+export { Breaker, type BreakerState, type BreakerView } from './platform/breaker.ts';
 export { type ChildCommands, ChildProcess, serveParent, siblingModule } from './platform/child-process.ts';
 export { type Clock, systemClock } from './platform/clock.ts';
 export { withDeadline, within } from './platform/deadline.ts';
@@ -100,9 +100,18 @@ export { HealthServer, type HealthServerOptions } from './platform/health-server
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { VERSION } from './platform/version.ts';
+export { memoryOfTree, Vitals } from './platform/vitals.ts';
 export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { BusyMeter } from './queue/busy-meter.ts';
 export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
+export {
+  CONDITIONS,
+  type Condition,
+  conditionOf,
+  DEFAULT_TIMES,
+  type HeartbeatTimes,
+  heartbeatTimes,
+} from './queue/condition.ts';
 export { checkRedis, connectRedis, redactUrl, removeInstallation } from './queue/connection.ts';
 export { DeploymentConsumer, type Pickup, QUEUE_TIMES, type QueueTimes } from './queue/consume.ts';
 export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
@@ -112,12 +121,50 @@ export {
   type TransitionResult,
 } from './queue/deployment-store.ts';
 export type { JobsFound } from './queue/evidence.ts';
-export { busyShare, type Instance, type InstanceKind, Instances, makeInstanceId } from './queue/instances.ts';
+export {
+  type Beat,
+  busyShare,
+  type Instance,
+  type InstanceKind,
+  Instances,
+  makeInstanceId,
+} from './queue/instances.ts';
 export { type Keys, makeKeys } from './queue/keys.ts';
 export { Lease } from './queue/lease.ts';
+export {
+  type Emergency,
+  RECOVERY_KINDS,
+  type RecoveryKind,
+  RecoveryLog,
+  type RecoveryReport,
+  type RecoveryStatistics,
+  recoveryStatistics,
+  type StepReport,
+} from './queue/recovery-log.ts';
 export { Statistics } from './queue/statistics.ts';
 export { WakeUps } from './queue/wake-ups.ts';
 export { type RecoveryOptions, recoverCustomer, recoverRecords } from './recovery/recover-records.ts';
+export {
+  ADMINISTRATION,
+  Breakers,
+  isServiceFailure,
+  LOAD,
+  notificationBreaker,
+} from './resilience/health/breakers.ts';
+export { Pulse } from './resilience/health/pulse.ts';
+export {
+  type ResilienceStatus,
+  readHealth,
+  readResilience,
+  type SystemHealth,
+} from './resilience/health/resilience-status.ts';
+export { HEALTH_RULES, isServing, LEVELS, type Level } from './resilience/health/rules.ts';
+export { SCORE_PARTS } from './resilience/health/score.ts';
+export { SIGNS, type VitalSample, warnEarly } from './resilience/health/vitals.ts';
+export { MemoryBrake } from './resilience/memory-brake.ts';
+export { Monitor, type MonitorOptions } from './resilience/monitor.ts';
+export { Recovery, type RecoveryRequest } from './resilience/recovery/recovery.ts';
+export { Watchdog } from './resilience/watchdog.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';

@@ -34,3 +34,4 @@ export {
   smallContent,
   writeSnapshot,
 } from './snapshots.ts';
+export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';

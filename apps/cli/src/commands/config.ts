@@ -6,6 +6,7 @@ import {
   redactUrl,
   SECRET_SETTINGS,
   sampleConfig,
+  sampleEnvironment,
   settingPaths,
   throwIfAny,
 } from '@graphshift/core';
@@ -18,10 +19,12 @@ export function addConfig(registry: Registry): void {
   const group = registry.program.command('config').description('the effective configuration');
   addCheck(registry, group);
   addPrint(registry, group);
-  const sample = makeCommand('sample', 'a configuration file with every key at its default');
-  act(sample, registry, async (options, surroundings) => {
-    const text = sampleConfig();
-    surroundings.write(options.json ? `${toJson({ yaml: text })}\n` : text);
+  const sample = makeCommand('sample', 'a configuration file with every key at its default')
+    .option('--env', 'as variables of the environment instead, in the format of a .env file')
+    .addHelpText('after', examples('config sample > graphshift.config.yaml', 'config sample --env > .env'));
+  act<{ env?: boolean }>(sample, registry, async (options, surroundings) => {
+    const text = options.env ? sampleEnvironment() : sampleConfig();
+    surroundings.write(options.json ? `${toJson(options.env ? { env: text } : { yaml: text })}\n` : text);
     return EXIT.done;
   });
   group.addCommand(sample);

@@ -65,6 +65,6 @@ export function scanning(producer: Producer): Service {
   };
 }
 
-export function makeWorker({ backend, instance, meter, hurry }: ProcessParts): Promise<Service> {
-  return createWorker({ backend, instance, meter, hurry });
+export function makeWorker({ backend, instance, meter, hurry, giveUp }: ProcessParts): Promise<Service> {
+  return createWorker({ backend, instance, meter, hurry, onHopeless: giveUp });
 }

@@ -1,10 +1,12 @@
 import {
   busyShare,
   connectRedis,
+  heartbeatTimes,
   type Instance,
   Instances,
   type LiveStatus,
   makeKeys,
+  RecoveryLog,
   readLiveStatus,
   Statistics,
   systemClock,
@@ -37,7 +39,8 @@ async function readNow({ read, log }: Session): Promise<LiveStatus> {
     const keys = makeKeys(where.prefix);
     return await readLiveStatus({
       statistics: new Statistics(redis, keys),
-      instances: new Instances(redis, keys),
+      instances: new Instances(redis, keys, heartbeatTimes(read.settings)),
+      recoveries: new RecoveryLog(redis, keys),
       maxLoads: orchestrator.max_concurrent_loads,
       interval: orchestrator.scan_interval,
       roots: orchestrator.data_path,
@@ -63,6 +66,15 @@ function document(found: LiveStatus): unknown {
       capacity: one.capacity,
       active: one.active,
       busy_share: busyShare(one),
+      condition: one.condition,
+      epoch: one.epoch,
+      deployments: one.deployments,
+      leases: one.leases,
+      memory_bytes: one.memory,
+      event_loop_delay_ms: one.loopDelayMs,
+      beat_late_ms: one.lateMs,
+      restarts: one.restarts,
+      paused: one.paused || null,
       uptime_seconds: Math.floor(uptimeMs(one) / 1000),
       last_beat: new Date(now - one.silentMs).toISOString(),
     })),
@@ -74,6 +86,7 @@ const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { title: 'KIND', value: (row) => row.kind },
   { title: 'STATE', value: stateOf },
   { title: 'LOADS', value: (row) => (row.capacity === 0 ? null : `${row.active} of ${row.capacity}`) },
+  { title: 'MEMORY', value: (row) => megabytes(row.memory), align: 'right' },
   { title: 'BUSY', value: (row) => percent(busyShare(row)), align: 'right' },
   { title: 'UP', value: (row) => span(uptimeMs(row) / 1000), align: 'right' },
   { title: 'LAST BEAT', value: (row) => `${Math.round(row.silentMs / 1000)} s ago`, align: 'right' },
@@ -106,6 +119,8 @@ function show(found: LiveStatus): string {
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+  const { attempts, successes } = found.recoveries;
+  if (attempts > 0) lines.push(`${'recoveries'.padEnd(width)}  ${attempts} begun, ${successes} succeeded`);
   for (const problem of found.problems) lines.push(`${'PROBLEM'.padEnd(width)}  ${problem}`);
   const instances =
     found.instances.length === 0 ? 'no instances\n' : table(found.instances, INSTANCE_COLUMNS);
@@ -117,12 +132,18 @@ function jobs(counts: Readonly<Record<string, number>>): string {
   return some.map(([state, count]) => `${count} ${state}`).join(', ') || 'none';
 }
 
-function stateOf({ living, state }: Instance): string {
-  return living ? state : 'silent';
+/** What it does while it lives, else what its silence makes of it. */
+function stateOf({ living, state, condition, paused }: Instance): string {
+  if (!living) return condition === 'alive' ? 'silent' : condition;
+  return state === 'running' && paused !== '' ? 'full' : state;
 }
 
 function uptimeMs({ uptimeMs: atBeat, silentMs, living }: Instance): number {
   return living ? atBeat + silentMs : atBeat;
+}
+
+function megabytes(bytes: number): string | null {
+  return bytes === 0 ? null : `${Math.round(bytes / 1024 / 1024)} MB`;
 }
 
 function percent(share: number | null): string | null {

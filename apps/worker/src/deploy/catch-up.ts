@@ -7,6 +7,7 @@ import {
   IDLE_STATES,
   type State,
   snapshotContentHash,
+  wasAskedFor,
 } from '@graphshift/core';
 import { type HeldDeployment, Hold } from './deployment.ts';
 import { switchAlias } from './steps/switch.ts';
@@ -29,7 +30,7 @@ export async function catchUp(held: HeldDeployment): Promise<void> {
     ? (await backend.store.certificate(database))?.contentHash
     : await hashToSkip(held, alias?.properties.contentHash);
   const { timestamp } = record;
-  const asked = record.run > 1;
+  const asked = wasAskedFor(record);
   // What was loaded once, and dropped because its content is held, need not be loaded to be known.
   const known = contentHash ?? record.contentHash;
   const decision = decideCutover(alias, { database, timestamp, contentHash: known, asked });
@@ -75,7 +76,8 @@ async function skip(held: HeldDeployment, reason: string, contentHash?: string):
 async function hashToSkip(held: HeldDeployment, live: string | undefined): Promise<string | undefined> {
   const { settings, hashes } = held.context.backend;
   // A person who starts it over wants it loaded, changed or not.
-  if (!settings.orchestrator.skip_unchanged || live === undefined || held.record.run > 1) return undefined;
+  if (!settings.orchestrator.skip_unchanged || live === undefined || wasAskedFor(held.record))
+    return undefined;
   try {
     return await snapshotContentHash(held.record.path, hashes, held.signal);
   } catch (error) {

@@ -18,6 +18,9 @@ import { retire } from './steps/retire.ts';
 import { switchAlias } from './steps/switch.ts';
 import { verify } from './steps/verify.ts';
 
+/** Soon enough for another worker, and long enough for this one to learn that it must end. */
+const UNFIT_DELAY_MS = 2000;
+
 interface Step {
   readonly run: (held: HeldDeployment) => Promise<void>;
   /** States in which a pickup finds the deployment with this step still before it. */
@@ -38,12 +41,12 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   const { backend } = context;
   const customer = id.slice(0, id.lastIndexOf('@'));
   const floor = await readEpochFloor(context, customer);
-  if (floor instanceof Error) {
-    const delayMs = backend.settings.orchestrator.health_check_retry_delay * 1000;
-    backend.log.warn({ deploymentId: id }, `${id}: the store does not answer: ${floor.message}`);
-    return { kind: 'hold', delayMs, reason: floor.message };
-  }
+  if (floor instanceof Error) return waitForStore(context, pickup, floor);
   const claim = await backend.deployments.claim(id, run, context.holder, floor);
+  if (claim.kind === 'unfit') {
+    const reason = `instance ${claim.found} was recovered and takes up nothing more`;
+    return { kind: 'hold', delayMs: UNFIT_DELAY_MS, reason };
+  }
   if (claim.kind !== 'claimed') return { kind: 'done', note: `${id} is ${claim.kind}: ${claim.found}` };
   const held = new HeldDeployment(claim.record, context, pickup);
   await context.checkpoint('claimed');
@@ -63,6 +66,32 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   } finally {
     unwatch();
   }
+}
+
+/**
+ * A deployment that cannot be claimed while the store does not answer, or its breaker is open, waits and says why. One in
+ * the middle of its work stays as it is: only who claims it may judge it.
+ */
+async function waitForStore(context: DeployContext, pickup: Pickup, problem: Error): Promise<Outcome> {
+  const { deployment: id, run } = pickup.payload;
+  const { clock, deployments, log, settings } = context.backend;
+  const delayMs = settings.orchestrator.health_check_retry_delay * 1000;
+  const reason = `the store does not answer: ${problem.message}`;
+  log.warn({ deploymentId: id }, `${id}: ${reason}`);
+  const record = await deployments.get(id);
+  if (record && (IDLE_STATES as readonly State[]).includes(record.state)) {
+    // Under the epoch that was read: who claims it meanwhile raises it, and is not disturbed.
+    const fields = { reason, dueAt: clock.now() + delayMs };
+    await deployments.transition({
+      id,
+      from: [record.state],
+      to: 'waiting',
+      run,
+      epoch: record.epoch,
+      fields,
+    });
+  }
+  return { kind: 'hold', delayMs, reason };
 }
 
 /** A store that hangs must not keep a deployment in hand before it has even been claimed. */

@@ -13,6 +13,8 @@ import { type AuditStream, compareStreamIds, STREAM_START } from '../queue/audit
 import { type AuditFiles, entryKey } from './audit-files.ts';
 
 export interface AuditExportOptions {
+  /** Name on the lease. @default one of its own */
+  readonly holder?: string;
   readonly stream: AuditStream;
   readonly files: AuditFiles;
   /** Names this filling of Redis. */
@@ -40,7 +42,7 @@ const LAST_EXPORT_MS = 3000;
 
 export class AuditExport implements Service {
   readonly #options: AuditExportOptions;
-  readonly #holder = randomUUID();
+  readonly #holder: string;
   #tenure: Tenure | undefined;
   #cancel: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -49,6 +51,7 @@ export class AuditExport implements Service {
 
   constructor(options: AuditExportOptions) {
     this.#options = options;
+    this.#holder = options.holder ?? randomUUID();
   }
 
   /** @throws CONFIG_INVALID when the files cannot be written */

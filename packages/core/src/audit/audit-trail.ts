@@ -42,10 +42,14 @@ export async function readAuditTrail(options: AuditTrailOptions, filter: AuditFi
   }
 }
 
-/** The service that keeps a backend's audit stream as files; any number of processes may run it. */
-export function makeAuditExport(backend: Backend, directory: string): AuditExport {
+/**
+ * The service that keeps a backend's audit stream as files; any number of processes may run it.
+ * @param instance the process, by whose name others see who does it
+ */
+export function makeAuditExport(backend: Backend, directory: string, instance?: string): AuditExport {
   const { settings, clock, log, redis, keys, deployments } = backend;
   return new AuditExport({
+    ...(instance !== undefined && { holder: instance }),
     stream: new AuditStream(redis, keys),
     files: auditFiles({ settings, directory, clock }),
     incarnation: () => deployments.incarnation(),

@@ -4,8 +4,8 @@ import type { z } from 'zod';
 import { GraphshiftError } from '../platform/errors.ts';
 import { findProfile, type ProfileFile } from './profiles.ts';
 import { relationNotes, relationProblems } from './relations.ts';
-import { describeSetting, environmentName, settingPaths } from './setting-paths.ts';
-import { SECRET_SETTINGS, SECTIONS, type Settings, settingsSchema } from './settings.ts';
+import { describeSetting, environmentName, environmentNames, settingPaths } from './setting-paths.ts';
+import { SECRET_SETTINGS, type Settings, settingsSchema } from './settings.ts';
 import { PROFILE_KEY, readSettingsFile, type SettingsFile } from './settings-file.ts';
 import { near } from './suggestion.ts';
 import { describeProblem } from './wording.ts';
@@ -55,10 +55,10 @@ export function readSettings(input: SettingsInput): ReadSettings {
   if (profile) gather(gathered, profileValues(profile, gathered), 'profile');
   gathered.problems.push(...(file?.problems ?? []));
   gather(gathered, file?.values ?? [], 'file');
-  const variables = settingPaths().map((path) => [path, input.environment[environmentName(path)]] as const);
+  const variables = settingPaths().map((path) => [path, variableOf(input, path)?.value] as const);
   gather(
     gathered,
-    variables.filter(([, value]) => value !== undefined && value !== ''),
+    variables.filter(([, value]) => value !== undefined),
     'environment',
   );
   const flags = Object.entries(input.flags ?? {});
@@ -67,7 +67,7 @@ export function readSettings(input: SettingsInput): ReadSettings {
     flags.filter(([, value]) => value !== undefined),
     'flag',
   );
-  const settings = check(gathered);
+  const settings = check(gathered, (path) => variableOf(input, path)?.name ?? environmentName(path));
   const notes = [...relationNotes(settings), ...strangeVariables(input.environment)];
   return { settings: Object.freeze(settings), sources, profile, notes };
 }
@@ -84,11 +84,23 @@ function gather(
   }
 }
 
-/** @throws CONFIG_INVALID */
-function check({ values, sources, problems }: Gathered): Settings {
+/** The variable that sets a value; an empty one sets nothing. */
+function variableOf(
+  { environment }: Pick<SettingsInput, 'environment'>,
+  path: string,
+): { name: string; value: string } | undefined {
+  for (const name of environmentNames(path)) {
+    const value = environment[name];
+    if (value !== undefined && value !== '') return { name, value };
+  }
+  return undefined;
+}
+
+/** @param variable names the variable that a path's value came from @throws CONFIG_INVALID */
+function check({ values, sources, problems }: Gathered, variable: (path: string) => string): Settings {
   const result = settingsSchema.safeParse(values);
   if (result.success) problems.push(...relationProblems(result.data));
-  else problems.push(...result.error.issues.map((issue) => describeIssue(issue, values, sources)));
+  else problems.push(...result.error.issues.map((issue) => describeIssue(issue, values, sources, variable)));
   if (result.success && problems.length === 0) return result.data;
   throw new GraphshiftError('CONFIG_INVALID', problems.join('\n  '));
 }
@@ -130,7 +142,7 @@ function profileValues(profile: ProfileFile, { problems }: Gathered): SettingsFi
  * GRAPHSHIFT_REDIS_SERVICE_HOST for a service of that name.
  */
 function strangeVariables(environment: SettingsInput['environment']): string[] {
-  const known = [...settingPaths().map(environmentName), PROFILE_VARIABLE];
+  const known = [...settingPaths().flatMap(environmentNames), PROFILE_VARIABLE];
   return Object.keys(environment).flatMap((name) => {
     const rest = /^GRAPHSHIFT(_.+)$/.exec(name)?.[1];
     if (rest === undefined || known.includes(name)) return [];
@@ -143,31 +155,12 @@ function describeIssue(
   issue: z.core.$ZodIssue,
   values: Gathered['values'],
   sources: ReadonlyMap<string, SettingSource>,
+  variable: (path: string) => string,
 ): string {
   const path = issue.path.slice(0, 2).join('.');
   const [section = '', key = ''] = path.split('.');
   const value = SECRET_SETTINGS.has(path) ? '[secret]' : JSON.stringify(values[section]?.[key]);
   const source = sources.get(path);
-  const where = source === 'environment' ? `environment variable ${environmentName(path)}` : source;
+  const where = source === 'environment' ? `environment variable ${variable(path)}` : source;
   return `${path} is ${value} (${where}): ${describeProblem(issue)} (${describeSetting(path)})`;
-}
-
-/** A commented sample file with every key at its default. */
-export function sampleConfig(): string {
-  const defaults = settingsSchema.parse({}) as unknown as Record<string, Record<string, unknown>>;
-  const lines = [
-    '# Graphshift: every key at its default. Flags and environment variables win over this file, this file over the',
-    '# profile that it names.',
-    `# ${PROFILE_KEY}: production`,
-  ];
-  for (const section of Object.keys(SECTIONS)) {
-    lines.push('', `${section}:`);
-    for (const path of settingPaths().filter((candidate) => candidate.startsWith(`${section}.`))) {
-      const key = path.slice(section.length + 1);
-      const value = defaults[section]?.[key];
-      const setting = value === undefined ? `  # ${key}:` : `  ${key}: ${JSON.stringify(value)}`;
-      lines.push(`  # ${describeSetting(path)} (${environmentName(path)})`, setting);
-    }
-  }
-  return `${lines.join('\n')}\n`;
 }

@@ -9,8 +9,35 @@ const SHORT_NAMES: Readonly<Record<string, string>> = {
   'health.port': 'HEALTH_PORT',
 };
 
+/** These are known by their bare names, and by the long ones too. */
+const BARE_NAMES: ReadonlySet<string> = new Set(
+  [
+    'heartbeat_interval',
+    'heartbeat_timeout',
+    'heartbeat_warning_threshold',
+    'heartbeat_check_interval',
+    'emergency_threshold',
+    'max_retry_attempts',
+    'retry_delay_seconds',
+    'exponential_backoff',
+    'circuit_breaker_threshold',
+    'circuit_breaker_timeout',
+    'emergency_recovery_enabled',
+  ].map((key) => `resilience.${key}`),
+);
+
+/** The variable that sets a value, and is named in messages and documents. */
 export function environmentName(path: string): string {
-  return SHORT_NAMES[path] ?? `GRAPHSHIFT_${path.replace('.', '_').toUpperCase()}`;
+  return environmentNames(path)[0];
+}
+
+/** Every variable that sets a value; the first of them that is set counts. */
+export function environmentNames(path: string): readonly [string, ...string[]] {
+  const short = SHORT_NAMES[path];
+  if (short !== undefined) return [short];
+  const long = `GRAPHSHIFT_${path.replace('.', '_').toUpperCase()}`;
+  if (BARE_NAMES.has(path)) return [path.slice(path.indexOf('.') + 1).toUpperCase(), long];
+  return [long];
 }
 
 /** All paths of settings, in the order of the schema. */

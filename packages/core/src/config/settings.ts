@@ -200,6 +200,46 @@ const health = z.strictObject({
     .describe('port on which producer and worker answer /healthz; unset answers nowhere'),
 });
 
+const resilience = z.strictObject({
+  heartbeat_interval: above(0.1).default(10).describe('seconds between two beats of a process'),
+  heartbeat_warning_threshold: above(0.1)
+    .default(120)
+    .describe('seconds without a beat after which an instance is a warning'),
+  heartbeat_timeout: above(0.1)
+    .default(300)
+    .describe('seconds without a beat after which what an instance holds is taken from it'),
+  heartbeat_check_interval: above(0.1)
+    .default(30)
+    .describe('seconds between two looks of a worker at the beats of the others'),
+  emergency_threshold: above(0.1)
+    .default(600)
+    .describe('seconds without a beat after which an instance gets the whole emergency recovery'),
+  emergency_recovery_enabled: yesOrNo
+    .default(true)
+    .describe('whether workers begin an emergency recovery by themselves'),
+  max_retry_attempts: whole(1, 20)
+    .default(3)
+    .describe('attempts at each step of a recovery; after the last one the system is in EMERGENCY'),
+  retry_delay_seconds: above(0).default(5).describe('seconds between two attempts at a step of a recovery'),
+  exponential_backoff: yesOrNo
+    .default(true)
+    .describe('whether each further attempt at a step waits twice as long as the one before'),
+  circuit_breaker_threshold: whole(1).default(5).describe('failures in a row that open a circuit breaker'),
+  circuit_breaker_timeout: above(0.1)
+    .default(60)
+    .describe('seconds after which an open circuit breaker lets one call through as a probe'),
+  watchdog_seconds: above(1)
+    .default(60)
+    .describe(
+      'seconds in which jobs wait and a worker with a free slot takes none, after which it restarts its consumer, and after as long again ends',
+    ),
+  worker_memory_limit_mb: whole(128)
+    .optional()
+    .describe(
+      'memory of a worker process and its loaders in MB at which it takes no more work; no limit unless set',
+    ),
+});
+
 export const settingsSchema = z.strictObject({
   orchestrator: orchestrator.prefault({}),
   redis: redis.prefault({}),
@@ -208,13 +248,14 @@ export const settingsSchema = z.strictObject({
   log: log.prefault({}),
   audit: audit.prefault({}),
   health: health.prefault({}),
+  resilience: resilience.prefault({}),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
 export type SectionName = keyof Settings;
 
 /** Each section's schema, for samples, suggestions and the names of environment variables. */
-export const SECTIONS = { orchestrator, redis, store, dashboard, log, audit, health } as const;
+export const SECTIONS = { orchestrator, redis, store, dashboard, log, audit, health, resilience } as const;
 
 /** Paths that are never printed. */
 export const SECRET_SETTINGS: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 /** Publishes a verified database: the alias moves to it in one step, if nothing speaks against it at that moment. */
 
-import type { DeploymentRecord } from '../deployment/record.ts';
+import { type DeploymentRecord, wasAskedFor } from '../deployment/record.ts';
 import type { State } from '../deployment/states.ts';
 import type { AliasInfo, GraphStore, LoadCertificate } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -55,7 +55,7 @@ export class Cutover {
       database: certificate.database,
       timestamp: held.timestamp,
       contentHash: certificate.contentHash,
-      asked: held.run > 1,
+      asked: wasAskedFor(held),
     });
     if (decision.kind === 'pinned') return { kind: 'pinned', reason: decision.reason };
     if (decision.kind === 'overtaken' || decision.kind === 'held')

@@ -34,6 +34,8 @@ export const deploymentRecord = z.object({
   state: z.enum(STATES),
   /** Counts redrives from 1. */
   run: count,
+  /** Runs that a recovery began, and no person. */
+  recoveries: count.optional(),
   /** Epoch under which the present holder works; 0 before the first claim. */
   epoch: count.default(0),
   /** The instance that holds it; empty while nobody does. */
@@ -70,6 +72,11 @@ export const deploymentRecord = z.object({
 
 export type DeploymentRecord = z.infer<typeof deploymentRecord>;
 export type DeploymentError = z.infer<typeof errorRecord>;
+
+/** Whether a person started it over, once at least: then it may pass where it would not by itself. */
+export function wasAskedFor({ run, recoveries = 0 }: Pick<DeploymentRecord, 'run' | 'recoveries'>): boolean {
+  return run - recoveries > 1;
+}
 
 /** An error as a deployment's record keeps it. @param at milliseconds since 1970 */
 export function deploymentError(

@@ -105,7 +105,9 @@ export class StoreReadings {
   }
 
   async #obtain(newerThan: number): Promise<StoreReading> {
-    const { clock } = this.#options;
+    const { clock, breaker } = this.#options;
+    // What others read does not show whether this process reaches the store again.
+    if (breaker.state === 'half-open') return this.#take();
     const waitUntil = clock.now() + WAIT_MS;
     for (;;) {
       const shared = await this.#cache.newest();
@@ -144,7 +146,9 @@ export class StoreReadings {
     const { clock, store } = this.#options;
     const ask = async (): Promise<StoreReading> => {
       const health = await store.health();
-      return health.reachable ? { listedAt, health, listing: await store.list() } : { listedAt, health };
+      if (health.reachable) return { listedAt, health, listing: await store.list() };
+      // Thrown, so that the breaker counts it.
+      throw new GraphshiftError('STORE_UNREACHABLE', health.problem ?? 'it gives no reason');
     };
     const question: Question = { openedAt: clock.now(), listedAt, answer: ask() };
     const close = () => {

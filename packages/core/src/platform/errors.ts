@@ -32,7 +32,7 @@ export const ERRORS = {
   NOT_FOUND: {
     class: 'permanent',
     status: 404,
-    action: 'Check the name; `graphshift deployments ls` and `aliases ls` list what there is.',
+    action: 'Check the name; `graphshift deployments ls`, `aliases ls` and `status` list what there is.',
   },
   CONFLICT: {
     class: 'permanent',

@@ -2,10 +2,16 @@ import type { Clock } from '../platform/clock.ts';
 
 /** How busy one process is with deployments, from when the meter was made. */
 export class BusyMeter {
+  /** Why the process takes no work up just now; empty when it does. */
+  paused = '';
+  /** How often its consumer was restarted because it fetched nothing. */
+  restarts = 0;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #since = new Map<string, number>();
   #endedMs = 0;
+  #ended = 0;
+  #failed = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -17,6 +23,11 @@ export class BusyMeter {
     return this.#since.size;
   }
 
+  /** Ids of the jobs in hand. */
+  get jobs(): string[] {
+    return [...this.#since.keys()];
+  }
+
   get uptimeMs(): number {
     return this.#msSince(this.#startedAt);
   }
@@ -24,6 +35,16 @@ export class BusyMeter {
   /** Milliseconds with a deployment in hand, each slot's own, those still in hand among them. */
   get busyMs(): number {
     return [...this.#since.values()].reduce((sum, since) => sum + this.#msSince(since), this.#endedMs);
+  }
+
+  /** Pickups that ended, and those among them that cost an attempt. */
+  get pickups(): { readonly ended: number; readonly failed: number } {
+    return { ended: this.#ended, failed: this.#failed };
+  }
+
+  /** The one in hand has failed; it ends next. */
+  fail(): void {
+    this.#failed++;
   }
 
   begin(job: string): void {
@@ -34,6 +55,7 @@ export class BusyMeter {
     const since = this.#since.get(job);
     if (since === undefined) return;
     this.#since.delete(job);
+    this.#ended++;
     this.#endedMs += this.#msSince(since);
   }
 

@@ -126,6 +126,49 @@ describe('outcomes', () => {
     });
   });
 
+  it('a consumer that is held takes nothing, says so, and goes on where it was left', async () => {
+    const pickups: string[] = [];
+    const consumer = await consume(async ({ payload }) => {
+      pickups.push(payload.deployment);
+      return { kind: 'done', note: '' };
+    });
+    await consumer.hold('short of memory');
+    expect(consumer.takes).toBe(false);
+    await discovered();
+    await vi.waitFor(async () => {
+      const { waiting = 0, delayed = 0 } = await jobCounts(DEPLOY_QUEUE);
+      expect(waiting + delayed).toBe(1);
+    });
+    // Another consumer's worth of time: one that is not held takes it at once.
+    await wakeUps.ready(0);
+    expect(pickups).toEqual([]);
+    await consumer.release();
+    expect(consumer.takes).toBe(true);
+    await vi.waitFor(() => expect(pickups).toEqual(['acme@100']), 20_000);
+    expect(consumer.fetched).toBeGreaterThan(0);
+  });
+
+  it('a consumer that is restarted lets what it has in hand end, and fetches over the new connection', async () => {
+    const ends: (() => void)[] = [];
+    const consumer = await consume(
+      () =>
+        new Promise((resolve) => {
+          ends.push(() => resolve({ kind: 'done', note: 'live' }));
+        }),
+    );
+    await discovered();
+    await vi.waitFor(() => expect(ends).toHaveLength(1), 10_000);
+    await consumer.restart(await connectRedis({ url: server.url, blocking: true }));
+    await deployments.discover({ customer: 'beta', timestamp: 100, path: '/data/beta/100' });
+    await wakeUps.ensureHead(deployments, 'beta@100');
+    await vi.waitFor(() => expect(ends).toHaveLength(2), 10_000);
+    for (const end of ends) end();
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 2, active: 0 }),
+      10_000,
+    );
+  });
+
   it('a newer payload waits for a newer worker and is not touched', async () => {
     let handled = 0;
     await consume(async () => {

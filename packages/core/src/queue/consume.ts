@@ -13,6 +13,7 @@ import { DEPLOY_QUEUE, type DeployPayload, deployPayload, isNewerPayload } from 
 import { complainOnce } from './connection.ts';
 import { JobLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { RetiredWorker } from './retired-worker.ts';
 import { type Grace, waitForLoads } from './stop-grace.ts';
 
 /** One wake-up in a handler's hands. */
@@ -60,6 +61,7 @@ export interface ConsumerOptions {
 
 interface Running {
   readonly deployment: string;
+  readonly worker: Worker | undefined;
   readonly controller: AbortController;
   renewedAt: number;
 }
@@ -72,12 +74,19 @@ export class DeploymentConsumer implements Service {
   /** Delays of retries under way, by job id, for BullMQ's backoff strategy to read. */
   readonly #delays = new Map<string, number>();
   #worker: Worker | undefined;
+  /** The connection that the worker waits on. */
+  #blocking: Redis;
+  /** Workers that fetch no more, with what they still have in hand. */
+  readonly #retired = new Set<RetiredWorker>();
+  #quiet = false;
+  #fetched = 0;
   #stopping: Promise<void> | undefined;
   /** Called when nothing is in hand any more. */
   #onIdle: (() => void) | undefined;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#blocking = options.blocking;
     this.#meter = options.meter ?? new BusyMeter(options.clock);
   }
 
@@ -86,12 +95,80 @@ export class DeploymentConsumer implements Service {
     return this.#running.size;
   }
 
+  /** It has a free slot, and nothing keeps it from taking a job. */
+  get takes(): boolean {
+    if (!this.#worker || this.#stopping || this.#quiet || this.#meter.paused !== '') return false;
+    return this.#running.size < this.#options.concurrency;
+  }
+
+  /** Jobs that came from the queue since it started. */
+  get fetched(): number {
+    return this.#fetched;
+  }
+
   async start(): Promise<void> {
     if (this.#worker) return;
-    const { blocking, keys, concurrency, clock, log } = this.#options;
+    const { clock } = this.#options;
     const times = this.#options.times ?? QUEUE_TIMES;
-    this.#worker = new Worker(DEPLOY_QUEUE, (job, token) => this.#process(job, token), {
-      connection: blocking,
+    this.#quiet = false;
+    this.#worker = this.#open();
+    this.#stopWatching = clock.every(times.lockMs / 4, () => this.#abortStale(times.lockMs));
+    await this.#worker.waitUntilReady();
+  }
+
+  /** Takes nothing new from the queue; what is in hand goes on. */
+  async quiesce(): Promise<void> {
+    this.#quiet = true;
+    await this.#worker?.pause(true);
+  }
+
+  /** Takes nothing new for the reason given, until `release`; what is in hand goes on. */
+  async hold(reason: string): Promise<void> {
+    this.#meter.paused = reason;
+    await this.#worker?.pause(true);
+  }
+
+  /** Takes jobs again after a `hold`. */
+  async release(): Promise<void> {
+    this.#meter.paused = '';
+    if (!this.#quiet && !this.#stopping) await this.#worker?.resume();
+  }
+
+  /**
+   * Fetches over another connection from now on. What is in hand goes on under the old one, and is given up where that one
+   * cannot renew its locks.
+   */
+  async restart(blocking: Redis): Promise<void> {
+    const old = this.#worker;
+    if (!old || this.#stopping || this.#quiet) return blocking.disconnect();
+    this.#meter.restarts++;
+    await old.pause(true);
+    const hasWork = () => this.#isWorking(old);
+    const retired = new RetiredWorker({
+      worker: old,
+      connection: this.#blocking,
+      hasWork,
+      clock: this.#options.clock,
+    });
+    this.#retired.add(retired);
+    void retired.gone.then(() => this.#retired.delete(retired));
+    this.#blocking = blocking;
+    this.#worker = this.#open();
+    if (this.#meter.paused !== '') await this.#worker.pause(true);
+  }
+
+  /** Whether a worker has something in hand that it was not told to give up. */
+  #isWorking(worker: Worker): boolean {
+    return [...this.#running.values()].some(
+      (running) => running.worker === worker && !running.controller.signal.aborted,
+    );
+  }
+
+  #open(): Worker {
+    const { keys, concurrency, log } = this.#options;
+    const times = this.#options.times ?? QUEUE_TIMES;
+    const worker: Worker = new Worker(DEPLOY_QUEUE, (job, token) => this.#process(worker, job, token), {
+      connection: this.#blocking,
       prefix: keys.prefix,
       concurrency,
       lockDuration: times.lockMs,
@@ -100,20 +177,14 @@ export class DeploymentConsumer implements Service {
       maxStalledCount: 1_000_000,
       settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#takeDelay(job?.id ?? '') },
     });
-    this.#worker.on('error', complainOnce(log, 'deploy'));
-    this.#worker.on('lockRenewalFailed', (ids: string[]) => {
+    worker.on('error', complainOnce(log, 'deploy'));
+    worker.on('lockRenewalFailed', (ids: string[]) => {
       for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
     });
-    this.#worker.on('locksRenewed', ({ jobIds }) => {
+    worker.on('locksRenewed', ({ jobIds }) => {
       for (const id of jobIds) this.#renewed(id);
     });
-    this.#stopWatching = clock.every(times.lockMs / 4, () => this.#abortStale(times.lockMs));
-    await this.#worker.waitUntilReady();
-  }
-
-  /** Takes nothing new from the queue; what is in hand goes on. */
-  async quiesce(): Promise<void> {
-    await this.#worker?.pause(true);
+    return worker;
   }
 
   /**
@@ -138,6 +209,7 @@ export class DeploymentConsumer implements Service {
     }
     for (const deployment of inHand()) this.#giveBack(deployment);
     const closed = await within(clock, GIVE_BACK_LIMIT_MS, worker.close());
+    for (const retired of this.#retired) await retired.end();
     this.#stopWatching?.();
     this.#worker = undefined;
     this.#stopping = undefined;
@@ -180,18 +252,19 @@ export class DeploymentConsumer implements Service {
     }
   }
 
-  async #process(job: Job, token: string | undefined): Promise<unknown> {
+  async #process(worker: Worker, job: Job, token: string | undefined): Promise<unknown> {
     const id = job.id ?? '';
+    this.#fetched++;
     if (isNewerPayload(job.data)) {
       return this.#delay(job, token, NEWER_PAYLOAD_DELAY_MS);
     }
     // A fetch that was under way when the worker was told to stop may still bring one.
-    if (this.#worker?.isPaused()) return this.#delay(job, token, UNTOUCHED_DELAY_MS);
+    if (worker.isPaused()) return this.#delay(job, token, UNTOUCHED_DELAY_MS);
     this.#delays.delete(id);
     const payload = deployPayload.parse(job.data);
     const controller = new AbortController();
     const renewedAt = this.#options.clock.now();
-    this.#running.set(id, { deployment: payload.deployment, controller, renewedAt });
+    this.#running.set(id, { deployment: payload.deployment, worker, controller, renewedAt });
     this.#meter.begin(id);
     const jobLog = new JobLog(job, this.#options.clock);
     try {
@@ -201,6 +274,7 @@ export class DeploymentConsumer implements Service {
         progress: async (value) => job.updateProgress(value),
         note: (line) => jobLog.add(line),
       });
+      if (outcome.kind === 'retry' || outcome.kind === 'dead') this.#meter.fail();
       // Before the job moves on: a removed one has no log any more.
       await jobLog.end();
       return await this.#settle(job, token, outcome);

@@ -7,6 +7,8 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import { REVIVABLE_STATES } from '../deployment/states.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { within } from '../platform/deadline.ts';
 import { ERRORS, GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
@@ -146,12 +148,23 @@ export class DeadLetters implements Service {
   }
 }
 
+export interface DeskOptions extends DeadLetterOptions {
+  readonly letters: DeadLetters;
+  /** A connection of its own: the worker waits in blocking commands on it. */
+  readonly blocking: Redis;
+  /** @default the system's */
+  readonly clock?: Clock;
+}
+
+/** Arrivals and revivals are a few commands each. */
+const CLOSE_MS = 10_000;
+
 /** The worker that lets letters arrive in the failed set, and redrives one that somebody retries there. */
 export class DeadLetterDesk implements Service {
-  readonly #options: DeadLetterOptions & { readonly letters: DeadLetters; readonly blocking: Redis };
+  readonly #options: DeskOptions;
   #worker: Worker | undefined;
 
-  constructor(options: DeadLetterOptions & { letters: DeadLetters; blocking: Redis }) {
+  constructor(options: DeskOptions) {
     this.#options = options;
   }
 
@@ -178,8 +191,10 @@ export class DeadLetterDesk implements Service {
   }
 
   async stop(): Promise<void> {
-    await this.#worker?.close();
+    const worker = this.#worker;
     this.#worker = undefined;
+    // A connection that hangs must not keep the process; what is in hand is done again elsewhere.
+    if (worker) await within(this.#options.clock ?? systemClock, CLOSE_MS, worker.close());
   }
 
   async #revive(deployment: string, run: number): Promise<string> {

@@ -58,7 +58,7 @@ export interface Discovery extends SnapshotName {
 
 export type ClaimResult =
   | { readonly kind: 'claimed'; readonly record: DeploymentRecord }
-  | { readonly kind: 'missing' | 'ended' | 'other-run' | 'not-head'; readonly found: string };
+  | { readonly kind: 'missing' | 'ended' | 'other-run' | 'not-head' | 'unfit'; readonly found: string };
 
 /** Fields that a transition writes along; undefined removes a field. */
 export type RecordFields = { [Field in keyof DeploymentRecord]?: DeploymentRecord[Field] | undefined };
@@ -94,6 +94,23 @@ export interface Transition {
 export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
   | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy'; readonly found: string };
+
+/** What is taken from an instance that is lost or must give it up. */
+export interface Release {
+  readonly id: string;
+  /** The instance that must still be its holder. */
+  readonly holder: string;
+  /** The customer's epoch, which the caller has raised. */
+  readonly epoch: number;
+  /** Whether the loss of a holder that was at work counts as a crash. */
+  readonly lost: boolean;
+  readonly reason: string;
+}
+
+export type ReleaseResult =
+  /** The run that is over; the next one has begun. */
+  | { readonly kind: 'ok'; readonly run: number }
+  | { readonly kind: 'missing' | 'other' | 'ended' | 'fenced'; readonly found: string };
 
 export interface Refusal {
   readonly path: string;
@@ -203,7 +220,7 @@ export class DeploymentStore extends DeploymentReader {
       [this.keys.prefix, id, run, holder, this.#clock.now(), epochFloor],
     )) as [string, string | string[]];
     if (kind !== 'claimed') {
-      return { kind: kind as 'missing' | 'ended' | 'other-run' | 'not-head', found: String(found) };
+      return { kind: kind as Exclude<ClaimResult['kind'], 'claimed'>, found: String(found) };
     }
     return { kind, record: recordOf(found as string[]) };
   }
@@ -241,6 +258,16 @@ export class DeploymentStore extends DeploymentReader {
     )) as [string, string, string];
     if (kind === 'ok') return { kind, head: found || undefined, run: Number(run) };
     return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy', found };
+  }
+
+  /** Takes a deployment away from an instance: nobody holds it then, and it begins a new run, in one step. */
+  async release({ id, holder, epoch, lost, reason }: Release): Promise<ReleaseResult> {
+    const customer = id.slice(0, id.lastIndexOf('@'));
+    const keys = [this.keys.deployment(id), this.keys.customer(customer)];
+    const values = [this.keys.prefix, id, holder, epoch, this.#clock.now(), lost ? '1' : '', reason];
+    const [kind, found] = (await this.#script('release-2', keys, values)) as [string, string];
+    if (kind === 'ok') return { kind, run: Number(found) };
+    return { kind: kind as Exclude<ReleaseResult['kind'], 'ok'>, found };
   }
 
   /**

@@ -43,6 +43,24 @@ export interface Keys {
   readonly instances: string;
   /** Hash: one running process. */
   instance(id: string): string;
+  /** Text that expires: states of one instance's breakers, as JSON. */
+  breakers(id: string): string;
+  /** List that expires: newest samples of one instance's vital signs, as JSON, newest first. */
+  vitals(id: string): string;
+  /** Hash that expires: failures of one hour or day by kind; a bucket is hours or days since 1970. */
+  failures(span: 'hour' | 'day', bucket: number): string;
+  /** Text that expires: who recovers an instance. */
+  recoveryLease(id: string): string;
+  /** List of reports of recoveries as JSON, newest first. */
+  readonly recoveries: string;
+  /** Hash of counts since the installation began: `recovered`, `failed`. */
+  readonly recoveryCounts: string;
+  /** Hash: instance → JSON of why the system is in EMERGENCY because of it. */
+  readonly emergencies: string;
+  /** BullMQ's sorted set of delayed jobs, by due time in ms × 4096. */
+  delayedJobs(queue: string): string;
+  /** BullMQ's lock of one job. */
+  jobLock(queue: string, job: string): string;
   /** Text: the instance that writes the status file; expires unless it is renewed. */
   readonly statusWriter: string;
   /** Set of the roots that have refusals. */
@@ -77,6 +95,15 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     contentHash: (fingerprint) => `${prefix}:content-hash:${fingerprint}`,
     instances: `${prefix}:instances`,
     instance: (id) => `${prefix}:instance:${id}`,
+    breakers: (id) => `${prefix}:breakers:${id}`,
+    vitals: (id) => `${prefix}:vitals:${id}`,
+    failures: (span, bucket) => `${prefix}:failures:${span}:${bucket}`,
+    recoveryLease: (id) => `${prefix}:recovery-lease:${id}`,
+    recoveries: `${prefix}:recoveries`,
+    recoveryCounts: `${prefix}:recovery-counts`,
+    emergencies: `${prefix}:emergencies`,
+    delayedJobs: (queue) => `${prefix}:${queue}:delayed`,
+    jobLock: (queue, job) => `${prefix}:${queue}:${job}:lock`,
     statusWriter: `${prefix}:status-writer`,
     refusedRoots: `${prefix}:refused-roots`,
     refusals: (root) => `${prefix}:refusals:${root}`,

@@ -12,6 +12,11 @@ import type { Keys } from './keys.ts';
 /** Finished jobs that Bull Board still shows. */
 const KEPT = { age: 7 * 24 * 3600, count: 1000 };
 
+/** BullMQ keeps due times of delayed jobs in ms times this, to have room for their order. */
+const DELAYED_SCALE = 0x1000;
+
+const ORPHANS_LOOKED_AT = 100;
+
 export interface WakeUpOptions {
   readonly connection: Redis;
   readonly keys: Keys;
@@ -27,12 +32,16 @@ export class WakeUps implements Service {
   readonly #maxRetries: number;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #connection: Redis;
+  readonly #keys: Keys;
 
   constructor(options: WakeUpOptions) {
     this.queue = new Queue(DEPLOY_QUEUE, { connection: options.connection, prefix: options.keys.prefix });
     this.#maxRetries = options.maxRetries;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#connection = options.connection;
+    this.#keys = options.keys;
     // The connection itself tells of its losses, once; a queue would print each.
     this.queue.on('error', () => {});
   }
@@ -78,6 +87,45 @@ export class WakeUps implements Service {
   async remove(deployment: string, run: number): Promise<void> {
     // Locked jobs cannot be removed; they end by themselves.
     await this.queue.remove(jobId(deployment, run)).catch(() => 0);
+  }
+
+  /**
+   * Takes the job of a run away although a worker may have it in hand: its lock goes first, so that the worker's renewals
+   * and its end are refused.
+   * @returns whether a lock was there
+   */
+  async takeAway(deployment: string, run: number): Promise<boolean> {
+    const id = jobId(deployment, run);
+    const locked = (await this.#connection.del(this.#keys.jobLock(DEPLOY_QUEUE, id))) === 1;
+    await this.remove(deployment, run);
+    return locked;
+  }
+
+  /**
+   * Jobs that a worker with a free slot should have taken by now, or brought back after their holder was lost; none while
+   * somebody has paused the queue.
+   * @param overdueMs delayed ones count when they have been due for so long
+   */
+  async ready(overdueMs: number): Promise<number> {
+    if (await this.queue.isPaused()) return 0;
+    const overdue = (this.#clock.now() - overdueMs) * DELAYED_SCALE;
+    const delayed = this.#keys.delayedJobs(DEPLOY_QUEUE);
+    const waiting = await this.queue.getWaitingCount();
+    return waiting + (await this.#connection.zcount(delayed, '-inf', overdue)) + (await this.#orphans());
+  }
+
+  /** Jobs in hand whose lock has run out, of the first so many. */
+  async #orphans(): Promise<number> {
+    const active = await this.queue.getRanges(['active'], 0, ORPHANS_LOOKED_AT - 1);
+    if (active.length === 0) return 0;
+    const locks = active.map((id) => this.#keys.jobLock(DEPLOY_QUEUE, id));
+    return active.length - (await this.#connection.exists(...locks));
+  }
+
+  /** Whether the record's run has a job that is not finished. */
+  async exists(record: DeploymentRecord): Promise<boolean> {
+    const job: Job | undefined = await this.queue.getJob(jobId(record.id, record.run));
+    return job !== undefined && !['completed', 'failed'].includes(await job.getState());
   }
 
   /** Lets a delayed job run now, since what it waited for has come. */

@@ -11,20 +11,26 @@ import { gateThresholds } from '../gate/thresholds.ts';
 import type { GraphStore } from '../graph-store/graph-store.ts';
 import { openConfiguredStore } from '../graph-store/open-store.ts';
 import { Operations } from '../operations/operations.ts';
-import { Breaker } from '../platform/breaker.ts';
+import type { Breaker } from '../platform/breaker.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
 import { failuresOf, throwIfAny } from '../platform/failures.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Service, ServiceStack } from '../platform/service.ts';
+import { heartbeatTimes } from '../queue/condition.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
 import { ContentHashes } from '../queue/content-hashes.ts';
 import { DeadLetters } from '../queue/dead-letters.ts';
 import { DeploymentStore } from '../queue/deployment-store.ts';
 import { Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
+import { RecoveryLog } from '../queue/recovery-log.ts';
 import { Statistics } from '../queue/statistics.ts';
 import { WakeUps } from '../queue/wake-ups.ts';
+import { ADMINISTRATION, Breakers, LOAD } from '../resilience/health/breakers.ts';
+import { guardStore } from '../resilience/health/guarded-store.ts';
+import { makeRecovery } from '../resilience/recovery/make-recovery.ts';
+import type { Recovery } from '../resilience/recovery/recovery.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
 
 export interface Backend extends Service {
@@ -38,7 +44,9 @@ export interface Backend extends Service {
   readonly deployments: DeploymentStore;
   readonly wakeUps: WakeUps;
   readonly letters: DeadLetters;
+  /** Behind the breakers of its administration and of its loads. */
   readonly store: GraphStore;
+  readonly breakers: Breakers;
   /** Content hashes of snapshots that were looked at lately. */
   readonly hashes: ContentHashes;
   /** The store's health and what it holds, shared by all processes for a few seconds. */
@@ -46,6 +54,9 @@ export interface Backend extends Service {
   readonly operations: Operations;
   readonly instances: Instances;
   readonly statistics: Statistics;
+  /** Reports of recoveries, and the emergencies that failed ones raised. */
+  readonly recoveries: RecoveryLog;
+  readonly recovery: Recovery;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -71,10 +82,13 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
-  const store = options.store ?? openConfiguredStore(settings, options.directory, log);
-  const redis = await reachAll(options, store);
+  const bareStore = options.store ?? openConfiguredStore(settings, options.directory, log);
+  const redis = await reachAll(options, bareStore);
   const connections: Redis[] = [redis];
   try {
+    const breakers = new Breakers({ ...breakerTimes(settings), clock, log });
+    const administration = breakers.get(ADMINISTRATION);
+    const store = guardStore(bareStore, { administration, load: breakers.get(LOAD) });
     const { policy, supersede_running: supersedeRunning } = settings.orchestrator;
     const deployments = new DeploymentStore(redis, keys, clock, { order: policy, supersedeRunning });
     const changes = new FencedChanges({ store, deployments, log });
@@ -82,41 +96,33 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const { max_retries: maxRetries } = settings.orchestrator;
     const wakeUps = new WakeUps({ connection: redis, keys, maxRetries, clock, log });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
-    const breaker = new Breaker('graph administration');
-    const readings = new StoreReadings({
-      store,
-      redis,
-      keys,
-      deployments,
-      clock,
-      breaker,
-      thresholds: gateThresholds(settings),
-      holder: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
-    });
+    const shared = { settings, clock, log, keys, redis, deployments };
+    const readings = makeReadings(shared, bareStore, administration);
     const started = { start: async () => {} };
     const stack = new ServiceStack([
       closing(connections),
       { ...started, stop: () => store.stop() },
-      { ...started, stop: () => breaker.stop() },
+      { ...started, stop: () => breakers.stop() },
       wakeUps,
       letters,
     ]);
     await stack.start();
-    return {
-      settings,
+    const parts = {
+      ...shared,
       roots: snapshotRoots(settings, options.directory),
-      clock,
-      log,
-      keys,
-      redis,
-      deployments,
       wakeUps,
       letters,
       store,
+      breakers,
+      instances: new Instances(redis, keys, heartbeatTimes(settings)),
+      recoveries: new RecoveryLog(redis, keys),
+    };
+    return {
+      ...parts,
+      recovery: makeRecovery(parts),
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
-      instances: new Instances(redis, keys),
       statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
@@ -130,6 +136,23 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     for (const connection of connections) connection.disconnect();
     throw error;
   }
+}
+
+/** @param store the bare one: readings go through the breaker by themselves, with their deadline inside the call */
+function makeReadings(
+  shared: Pick<Backend, 'settings' | 'redis' | 'keys' | 'deployments' | 'clock'>,
+  store: GraphStore,
+  breaker: Breaker,
+): StoreReadings {
+  const { settings, redis, keys, deployments, clock } = shared;
+  const thresholds = gateThresholds(settings);
+  const holder = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  return new StoreReadings({ store, redis, keys, deployments, clock, breaker, thresholds, holder });
+}
+
+function breakerTimes({ resilience }: Settings): { threshold: number; resetMs: number } {
+  const { circuit_breaker_threshold: threshold, circuit_breaker_timeout: seconds } = resilience;
+  return { threshold, resetMs: seconds * 1000 };
 }
 
 /** Starts the store and connects to Redis; a person is told everything that is wrong at once. */

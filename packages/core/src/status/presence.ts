@@ -5,7 +5,9 @@ import { messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
 import { VERSION } from '../platform/version.ts';
+import type { Vitals } from '../platform/vitals.ts';
 import type { BusyMeter } from '../queue/busy-meter.ts';
+import { parseJobId } from '../queue/catalogue.ts';
 import { BEAT_EVERY_MS, type Beat, type InstanceKind, type Instances } from '../queue/instances.ts';
 
 export interface PresenceOptions {
@@ -19,6 +21,11 @@ export interface PresenceOptions {
   readonly instances: Instances;
   readonly clock: Clock;
   readonly log: Logger;
+  /** @default 10_000 */
+  readonly everyMs?: number;
+  readonly vitals?: Vitals;
+  /** Called once, when this instance was recovered: what it held is others' by now, and the process must end. */
+  readonly onOusted?: (reason: string) => void;
 }
 
 /** How often it looks whether what it does has changed; that is told at once, all else by the beat. */
@@ -36,18 +43,33 @@ export class Presence implements Service {
   #told = 0;
   /** The beat under way: a goodbye must not be overtaken by it. */
   #beating: Promise<void> = Promise.resolve();
+  /** When Redis last took a beat, by this process's clock. */
+  #heardAt: number | undefined;
+  /** When the next beat is due at the latest, by this process's clock. */
+  #dueAt = 0;
+  #ousted = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
+  get #everyMs(): number {
+    return this.#options.everyMs ?? BEAT_EVERY_MS;
+  }
+
   async start(): Promise<void> {
     if (this.#cancel) return;
+    const { clock, meter, vitals } = this.#options;
+    vitals?.start();
+    this.#dueAt = clock.now();
     await this.#beat();
+    const lookEveryMs = Math.min(LOOK_EVERY_MS, this.#everyMs);
+    const looksABeat = Math.max(1, Math.round(this.#everyMs / lookEveryMs));
     let looks = 0;
-    this.#cancel = this.#options.clock.every(LOOK_EVERY_MS, async () => {
-      const due = ++looks % (BEAT_EVERY_MS / LOOK_EVERY_MS) === 0;
-      if (due || this.#options.meter.active !== this.#told) await this.#attempt(() => this.#beat());
+    // Counted, and not by the clock's time: one that was set back must not silence a process.
+    this.#cancel = clock.every(lookEveryMs, async () => {
+      const due = ++looks % looksABeat === 0;
+      if (due || meter.active !== this.#told) await this.#attempt(() => this.#beat());
     });
   }
 
@@ -65,7 +87,8 @@ export class Presence implements Service {
     if (!this.#cancel) return;
     this.#cancel();
     this.#cancel = undefined;
-    const { clock, instances, id } = this.#options;
+    const { clock, instances, id, vitals } = this.#options;
+    vitals?.stop();
     const leave = async () => {
       await this.#beating.catch(() => {});
       await instances.leave(id);
@@ -74,9 +97,17 @@ export class Presence implements Service {
   }
 
   #beat(): Promise<void> {
-    const { instances, id, kind, capacity, meter, scan } = this.#options;
+    this.#beating = this.#send();
+    return this.#beating;
+  }
+
+  async #send(): Promise<void> {
+    const { instances, id, kind, capacity, meter, scan, clock, vitals } = this.#options;
+    const at = clock.now();
+    const lateMs = Math.max(0, at - this.#dueAt);
+    this.#dueAt = at + this.#everyMs;
     this.#told = meter.active;
-    this.#beating = instances.beat({
+    const beat: Beat = {
       id,
       kind,
       host: hostname(),
@@ -87,9 +118,29 @@ export class Presence implements Service {
       active: meter.active,
       busyMs: meter.busyMs,
       uptimeMs: meter.uptimeMs,
+      everyMs: this.#everyMs,
+      deployments: meter.jobs.flatMap((job) => parseJobId(job)?.deployment ?? []),
+      lateMs: Math.round(lateMs),
+      ...(await vitals?.read()),
+      paused: meter.paused,
+      restarts: meter.restarts,
       ...(scan && { scan }),
-    });
-    return this.#beating;
+    };
+    const answer = await instances.beat(beat, at - (this.#heardAt ?? at));
+    if (answer.kind !== 'ok') return this.#oust(answer.kind);
+    this.#heardAt = at;
+    if (answer.before)
+      this.#options.log.info({ instance: id }, `heartbeat: back; it was marked ${answer.before}`);
+  }
+
+  #oust(why: 'recovered' | 'forgotten'): void {
+    if (this.#ousted) return;
+    this.#ousted = true;
+    this.#options.onOusted?.(
+      why === 'recovered'
+        ? 'it was recovered: what it held is taken up elsewhere'
+        : 'it was silent for a day, and has been forgotten',
+    );
   }
 
   /** A beat that Redis does not hear is made up for by the next. */

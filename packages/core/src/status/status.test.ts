@@ -14,6 +14,7 @@ import { DeploymentStore } from '../queue/deployment-store.ts';
 import { type InstanceKind, Instances } from '../queue/instances.ts';
 import { type Keys, makeKeys } from '../queue/keys.ts';
 import { Lease } from '../queue/lease.ts';
+import { RecoveryLog } from '../queue/recovery-log.ts';
 import { Statistics } from '../queue/statistics.ts';
 import { readLiveStatus } from './live-status.ts';
 import { Presence } from './presence.ts';
@@ -203,7 +204,14 @@ describe('the status', () => {
 
 describe('the live status', () => {
   const live = () =>
-    readLiveStatus({ statistics, instances, interval: 5, roots: ['mine'], now: systemClock.now() });
+    readLiveStatus({
+      statistics,
+      instances,
+      recoveries: new RecoveryLog(redis, keys),
+      interval: 5,
+      roots: ['mine'],
+      now: systemClock.now(),
+    });
 
   it('names what is wrong: nothing runs, who fell silent, and dead letters', async () => {
     await kill('broken');

@@ -46,6 +46,8 @@ export interface Status {
     /** 0 to 1: the share of its slots' time since it started that they were busy. */
     readonly busy_share: number;
   }[];
+  /** Every process that is known, the silent ones too; `condition` is what its silence makes of it. */
+  readonly instances: readonly Pick<Instance, 'id' | 'kind' | 'state' | 'condition'>[];
   /** Deployments that are dead now. */
   readonly dead_letters: number;
   /** Deployments in each state that has any. */
@@ -102,6 +104,7 @@ export function makeStatus({ statistics, instances, maxLoads, speaker, now }: St
       active: instance.active,
       busy_share: Math.round((busyShare(instance) ?? 0) * 10_000) / 10_000,
     })),
+    instances: instances.map(({ id, kind, state, condition }) => ({ id, kind, state, condition })),
     dead_letters: states.dead,
     deployments: Object.fromEntries(Object.entries(states).filter(([, count]) => count > 0)),
     updated_at: new Date(now).toISOString(),

@@ -35,6 +35,35 @@ local function count_arrival(prefix, key, from, to, now)
   redis.call('LTRIM', prefix .. ':durations', 0, DURATIONS - 1)
 end
 
+-- Failures by hour and by day, for their patterns: a hash of counts by kind, which ends with its time. One that is full
+-- counts new kinds as one. The server's clock names the bucket, since those of the instances may differ.
+local FAILED = { retrying = true, dead = true, quarantined = true }
+local MOST_KINDS = 1000
+
+local function count_failure(prefix, kind)
+  local now = tonumber(redis.call('TIME')[1])
+  local field = cjson.encode(kind)
+  for name, seconds in pairs({ hour = 3600, day = 86400 }) do
+    local key = prefix .. ':failures:' .. name .. ':' .. string.format('%.0f', math.floor(now / seconds))
+    if redis.call('HLEN', key) >= MOST_KINDS and redis.call('HEXISTS', key, field) == 0 then
+      redis.call('HINCRBY', key, '["other","","","",""]', 1)
+    else
+      redis.call('HINCRBY', key, field, 1)
+    end
+    -- Two days of hours, a month of days.
+    redis.call('EXPIRE', key, name == 'hour' and 49 * 3600 or 31 * 86400)
+  end
+end
+
+-- `kind` is what failed: code, class, customer, step, instance.
+local function count_failed_step(prefix, key, from, to)
+  if from == '' or not FAILED[to] then return end
+  local text, customer, holder = unpack(redis.call('HMGET', key, 'error', 'customer', 'holder'))
+  local known, failure = pcall(cjson.decode, text or '')
+  if not known or type(failure) ~= 'table' then failure = {} end
+  count_failure(prefix, { failure.code or 'INTERNAL', failure.class or 'retryable', customer or '', from, holder or '' })
+end
+
 -- Nobody holds the deployment any more, and its database needs no reserved room. The room counts until a listing
 -- that began after this moment, by the server's clock: the workers' clocks may differ.
 local function let_go(prefix, key)
@@ -57,6 +86,7 @@ local function move(prefix, id, from, to, now, detail, unchanged)
   redis.call('ZREM', prefix .. ':state:' .. from, id)
   redis.call('ZADD', prefix .. ':state:' .. to, now, id)
   count_arrival(prefix, key, from, to, now)
+  count_failed_step(prefix, key, from, to)
   audit(prefix, now, id, from, to, run, holder or '', detail)
   if not BUSY[to] then let_go(prefix, key) end
 end

@@ -26,7 +26,7 @@ local known = false
 for _, from in ipairs(cjson.decode(expected)) do known = known or from == state end
 if not known then return { 'state', state } end
 if run ~= '' and current_run ~= run then return { 'run', current_run } end
-if epoch ~= '' and current_epoch ~= epoch then return { 'fenced', current_epoch or '' } end
+if epoch ~= '' and (current_epoch or '0') ~= epoch then return { 'fenced', current_epoch or '' } end
 
 if room ~= '' then
   room = cjson.decode(room)

@@ -1,0 +1,135 @@
+/** Real worker processes that are recovered while they run, or whose consumer hangs. */
+
+import type { Backend, RecoveryReport } from '@graphshift/core';
+import {
+  type Installation,
+  makeInstallation,
+  type Program,
+  simulateSnapshot,
+  startProgram,
+  startTcpProxy,
+  type TcpProxy,
+} from '@graphshift/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCommand } from '../src/run-command.ts';
+
+const MAIN = new URL('../src/main.ts', import.meta.url);
+const TIMESTAMP = 1_700_000_000;
+const PATIENCE = { timeout: 100_000, interval: 50 };
+
+let installation: Installation;
+let backend: Backend;
+let proxy: TcpProxy;
+const programs: Program[] = [];
+
+beforeAll(async () => {
+  installation = await makeInstallation();
+  backend = await installation.open();
+  proxy = await startTcpProxy(installation.redis.port);
+});
+afterEach(async () => {
+  for (const program of programs.splice(0)) await program.end('SIGKILL');
+  proxy.onLink = undefined;
+});
+afterAll(async () => {
+  await proxy.stop();
+  await installation.remove();
+});
+
+/** A worker that reaches Redis through the proxy. */
+async function startWorker(): Promise<{ program: Program; instance: string }> {
+  const program = startProgram(MAIN, ['worker'], {
+    ...installation.environment,
+    REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+    HEARTBEAT_INTERVAL: '0.3',
+    GRAPHSHIFT_RESILIENCE_WATCHDOG_SECONDS: '3',
+  });
+  programs.push(program);
+  const line = await program.line(/worker runs as \S+/);
+  return { program, instance: /worker runs as ([\w.-]+)/.exec(line)?.[1] ?? '' };
+}
+
+async function drop(customer: string, nodes: number): Promise<string> {
+  const path = await simulateSnapshot(installation.data, { customer, timestamp: TIMESTAMP, nodes });
+  const { head } = await backend.deployments.discover({ customer, timestamp: TIMESTAMP, path });
+  await backend.wakeUps.ensureHead(backend.deployments, head);
+  return `${customer}@${TIMESTAMP}`;
+}
+
+const reaches = (id: string, state: string) =>
+  vi.waitFor(async () => expect((await backend.deployments.get(id))?.state, id).toBe(state), PATIENCE);
+
+async function run(...values: string[]): Promise<{ code: number; text: string }> {
+  let text = '';
+  const code = await runCommand([...values, '--log-level', 'silent'], {
+    environment: installation.environment,
+    directory: installation.directory,
+    write: (part) => {
+      text += part;
+    },
+    signal: new AbortController().signal,
+  });
+  return { code, text };
+}
+
+describe('a worker that a person recovers while it loads', () => {
+  it('gives up its load, exits with the code that an orchestrator restarts, and another one goes on', async () => {
+    const { program, instance } = await startWorker();
+    const id = await drop('large', 60_000);
+    await reaches(id, 'loading');
+    await vi.waitFor(
+      async () =>
+        expect(await backend.instances.find(instance)).toMatchObject({ deployments: [id], active: 1 }),
+      PATIENCE,
+    );
+    const { memory = 0, everyMs } = (await backend.instances.find(instance)) ?? {};
+    expect(memory).toBeGreaterThan(50 * 1024 * 1024);
+    expect(everyMs).toBe(300);
+    const { code, text } = await run('recover', instance, '--emergency', '--reason', 'it is slow', '--json');
+    const report = JSON.parse(text) as RecoveryReport;
+    expect(report).toMatchObject({ instance, kind: 'emergency', reason: 'it is slow', deployments: [id] });
+    expect([code, report.outcome]).toEqual([0, 'recovered']);
+    expect(await program.ended()).toBe(75);
+    expect(program.lines.join('\n')).toMatch(/worker stops: it was recovered/);
+    expect(await backend.deployments.get(id)).toMatchObject({ run: 2, crashes: 0 });
+    await startWorker();
+    await reaches(id, 'live');
+    const { databases } = await backend.store.list();
+    expect(databases.map(({ name, state }) => `${name} ${state}`)).toEqual([`large-${TIMESTAMP} complete`]);
+  }, 240_000);
+
+  it('is refused for a name that nobody has', async () => {
+    expect(await run('recover', 'nobody-1-abcdef')).toEqual({ code: 1, text: '' });
+    expect(await run('recover', 'nobody-1-abcdef', '--dismiss')).toEqual({ code: 1, text: '' });
+  });
+});
+
+describe('a worker whose consumer hangs while its process and Redis are well', () => {
+  /** The connection on which the consumer fetches swallows all from now on. The first one is what all others share. */
+  const swallow = (first: number) => proxy.links[first + 1]?.blackhole();
+
+  it('restarts its consumer and goes on', async () => {
+    const first = proxy.links.length;
+    const { program, instance } = await startWorker();
+    swallow(first);
+    const id = await drop('hung', 20);
+    await program.line(/watchdog: jobs wait/);
+    await reaches(id, 'live');
+    await vi.waitFor(
+      async () => expect(await backend.instances.find(instance)).toMatchObject({ restarts: 1, living: true }),
+      PATIENCE,
+    );
+    expect(await program.end()).toBe(0);
+  }, 240_000);
+
+  it('ends where a restart does not help, with the code that an orchestrator restarts', async () => {
+    const first = proxy.links.length;
+    const { program } = await startWorker();
+    swallow(first);
+    proxy.onLink = (link) => link.blackhole();
+    await drop('stuck', 20);
+    await program.line(/watchdog: jobs wait/);
+    expect(await program.ended()).toBe(75);
+    expect(program.lines.join('\n')).toMatch(/watchdog: it takes no jobs from the queue/);
+  }, 240_000);
+});
