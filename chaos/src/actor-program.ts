@@ -18,8 +18,10 @@ import {
   systemClock,
 } from '@graphshift/core';
 import { Producer } from '@graphshift/producer';
-import { dropAliases, hookSteps, removeFences } from '@graphshift/testkit';
 import { createWorker } from '@graphshift/worker';
+// Not through the testkit's door, behind which stands much more: a process that is killed often must start quickly.
+import { dropAliases, removeFences } from '../../packages/testkit/src/sins.ts';
+import { hookSteps } from '../../packages/testkit/src/step-points.ts';
 import { Orders } from './orders.ts';
 import { SCALED, type Sin, type Times } from './times.ts';
 

@@ -7,7 +7,6 @@ import type { Part } from './actor-program.ts';
 import { Orders } from './orders.ts';
 import type { Sin } from './times.ts';
 
-const PROGRAM = new URL('./actor-program.ts', import.meta.url);
 /** As an orchestrator starts a container again that ended. */
 const AGAIN_MS = 300;
 
@@ -17,6 +16,8 @@ export interface ActorOptions {
   readonly redisPort: number;
   /** Of the whole installation. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The program `actor-program`, from its source or built. */
+  readonly program: URL;
   /** For orders and logs. */
   readonly directory: string;
   readonly sin?: Sin | undefined;
@@ -112,10 +113,10 @@ export class Actor {
   }
 
   #launch(): Program {
-    const { environment, directory, role, sin } = this.#options;
+    const { environment, directory, role, sin, program } = this.#options;
     const part: Part = { name: this.name, role, orders: directory, ...(sin && { sin }) };
     this.#told = 0;
-    return startProgram(PROGRAM, [JSON.stringify(part)], {
+    return startProgram(program, [JSON.stringify(part)], {
       ...environment,
       REDIS_URL: `redis://127.0.0.1:${this.link.port}`,
       ...this.#extra,

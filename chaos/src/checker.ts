@@ -37,6 +37,11 @@ export interface CheckedSystem {
   readonly redisUrl: string;
 }
 
+/** The last state of each deployment; what a person does to one is told without a state. */
+export function lastStates(audit: readonly AuditLine[]): Map<string, string> {
+  return new Map(audit.filter(({ to }) => to !== '').map(({ deployment, to }) => [deployment, to]));
+}
+
 /** Every entry that the stream has, oldest first. */
 export async function readAudit(url: string): Promise<AuditLine[]> {
   const redis = new Redis(url, { maxRetriesPerRequest: 3, enableReadyCheck: true });
@@ -58,7 +63,7 @@ export async function readAudit(url: string): Promise<AuditLine[]> {
 /** What is not at rest yet, one line each; nothing when the system has come to rest. */
 export async function unrest({ target, snapshots, redisUrl }: CheckedSystem): Promise<string[]> {
   const seen = await target.look();
-  const states = new Map((await readAudit(redisUrl)).map(({ deployment, to }) => [deployment, to]));
+  const states = lastStates(await readAudit(redisUrl));
   const restless: string[] = [...seen.problems];
   for (const { customer, timestamp } of snapshots.all) {
     const state = states.get(`${customer}@${timestamp}`) ?? 'unknown';
@@ -114,7 +119,7 @@ async function checkContents({ target, snapshots }: CheckedSystem, seen: Seen, j
 
 /** One live deployment a customer, and nothing lost on the way. */
 function checkEnds(audit: readonly AuditLine[], snapshots: Snapshots, judge: Judge): void {
-  const states = new Map(audit.map(({ deployment, to }) => [deployment, to]));
+  const states = lastStates(audit);
   for (const customer of CUSTOMERS) {
     const own = snapshots.of(customer).map(({ timestamp }) => `${customer}@${timestamp}`);
     const live = own.filter((id) => states.get(id) === 'live');

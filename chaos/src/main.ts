@@ -15,7 +15,7 @@ try {
   if (asked.command === 'suite') {
     say(`seed ${asked.seed}`);
     const evidence = join(ROOT, '.graphshift', 'chaos');
-    const totals = await runSuite({ ...asked, evidence, say, signal: interrupted.signal });
+    const totals = await runSuite({ ...asked, built: true, evidence, say, signal: interrupted.signal });
     for (const reason of totals.leftOut) say(`left out: ${reason}`);
     for (const failure of totals.failures) say(`FAILED: ${failure}`);
     say(closingLine(totals));

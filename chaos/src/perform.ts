@@ -7,17 +7,17 @@ import type { Fault, FaultKind } from './faults.ts';
 import { SCALED } from './times.ts';
 import type { World } from './world.ts';
 
-/** How long a process gets to come to the point at which it is killed; then it is killed where it is. */
-const REACH_MS = 8000;
 /** Longer than every lease: the locks of jobs, and what other processes are told of a frozen one. */
 const FREEZE_MS = SCALED.lockMs + 2000;
 /** How long a frozen worker sleeps at most while newer snapshots go live without it. */
-const FREEZE_MOST_MS = 25_000;
+const FREEZE_MOST_MS = 30_000;
 
 export interface Stage {
   readonly world: World;
   readonly random: Random;
   readonly faketime: string | undefined;
+  /** How long a process gets to come to its point. */
+  readonly reachMs: number;
 }
 
 type Perform = (stage: Stage, fault: Fault) => Promise<string>;
@@ -99,7 +99,7 @@ async function killAt(stage: Stage, actor: Actor, fault: Fault): Promise<string>
   const told: string[] = [];
   for (let time = 0; time < (fault.again ? 2 : 1); time++) {
     const [said] = await Promise.all([
-      actor.reach(point, 'SIGKILL', REACH_MS),
+      actor.reach(point, 'SIGKILL', stage.reachMs),
       stage.world.stir(fault.customer, stage.random),
     ]);
     told.push(said ?? `not at ${point}`);
@@ -113,7 +113,7 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   const { world, random } = stage;
   const actor = worker(stage, fault);
   const [said] = await Promise.all([
-    actor.reach(fault.point, 'SIGSTOP', REACH_MS),
+    actor.reach(fault.point, 'SIGSTOP', stage.reachMs),
     world.stir(fault.customer, random),
   ]);
   actor.signal('SIGSTOP');

@@ -12,7 +12,10 @@ import type { Sin } from './times.ts';
 import { findFaketime, World } from './world.ts';
 
 /** Faults at the same time, each of something else. */
-const AT_ONCE = 3;
+const AT_ONCE = 4;
+/** How long a process gets to come to the point at which it is killed; then it is killed where it is. */
+const REACH_MS = 4000;
+const POINT_MS = 60_000;
 
 export interface SuiteOptions {
   readonly seed: number;
@@ -22,6 +25,7 @@ export interface SuiteOptions {
   readonly kinds: readonly FaultKind[];
   readonly points?: readonly string[] | undefined;
   readonly sin?: Sin | undefined;
+  readonly built?: boolean | undefined;
   /** Within which everything must have come to rest. */
   readonly restMs: number;
   /** Where the evidence of a failure goes, in a directory of its own. */
@@ -128,7 +132,13 @@ class Suite {
     await this.#lanes.get(lane);
     while (this.#lanes.size >= AT_ONCE) await Promise.race(this.#lanes.values());
     const { seed } = this.#options;
-    const stage = { world: this.#world, random: randomOf(seed + fault.forMs), faketime: this.#faketime };
+    const stage = {
+      world: this.#world,
+      random: randomOf(seed + fault.forMs),
+      faketime: this.#faketime,
+      // A point that was asked for is worth waiting for.
+      reachMs: this.#options.points ? POINT_MS : REACH_MS,
+    };
     this.#note(`fault ${JSON.stringify(fault)}`);
     const running = PERFORM[fault.kind](stage, fault)
       .then((what) => this.#note(`${fault.kind} ended: ${what}`))
