@@ -33,6 +33,8 @@ export interface Part {
   readonly sin?: Sin;
   /** @default SCALED */
   readonly times?: Times;
+  /** A checkpoint at which every deployment stays in hand until the process is killed. */
+  readonly hold?: string;
 }
 
 const NEVER_MS = 3_600_000;
@@ -88,7 +90,12 @@ async function services(parts: Backend): Promise<Service[]> {
     backend: parts,
     times: { lockMs, stalledCheckMs },
     upkeepMs: part.sin === 'sweep' ? NEVER_MS : times.upkeepMs,
-    checkpoint: async (point) => reach(point),
+    checkpoint: async (point) => {
+      reach(point);
+      if (point !== part.hold) return;
+      say('holds');
+      await new Promise<never>(() => {});
+    },
   });
   return [worker];
 }

@@ -79,7 +79,7 @@ export class Judge {
       this.fail(6, `the pinned alias moved from ${before.database} to ${database}`);
     if (customer === PINNED && before?.pinned && !alias.pinned)
       this.fail(6, `the pin of ${customer} is gone`);
-    if (before && before.holds.some((hold) => !alias.holds.includes(hold)))
+    if (before?.holds.some((hold) => !alias.holds.includes(hold)))
       this.fail(6, `a hold of ${customer} is gone: ${before.holds} became ${alias.holds}`);
     if (customer === HELD && this.#snapshots.get(database)?.held)
       this.fail(2, `held content went live for ${customer} as ${database}`);

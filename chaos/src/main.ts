@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asGraphshiftError } from '@graphshift/core';
 import { parseChaosArguments, USAGE } from './arguments.ts';
+import { measureRedistribution, percentile } from './redistribution.ts';
 import { closingLine, runSuite } from './suite.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** From a worker's death to its deployment in other hands, by docs/chaos.md. */
+const MOST_SECONDS = 60;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(signal));
@@ -20,6 +23,21 @@ try {
     for (const failure of totals.failures) say(`FAILED: ${failure}`);
     say(closingLine(totals));
     process.exitCode = totals.failures.length > 0 ? 1 : 0;
+  }
+  if (asked.command === 'redistribution') {
+    const program = new URL('../dist/chaos/src/actor-program.js', import.meta.url);
+    const { tookMs, lost, seconds } = await measureRedistribution({
+      ...asked,
+      program,
+      say,
+      signal: interrupted.signal,
+    });
+    const [p50, p99, most] = [50, 99, 100].map((percent) => percentile(tookMs, percent) / 1000);
+    for (const deployment of lost) say(`FAILED: nobody took up ${deployment}`);
+    say(
+      `${tookMs.length + lost.length} SIGKILLs in ${seconds} s: taken up again after p50 ${p50} s, p99 ${p99} s, at most ${most} s`,
+    );
+    process.exitCode = lost.length > 0 || !(most !== undefined && most <= MOST_SECONDS) ? 1 : 0;
   }
 } catch (thrown) {
   const { code, message } = asGraphshiftError(thrown);
