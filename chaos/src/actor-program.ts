@@ -33,8 +33,8 @@ export interface Part {
   readonly sin?: Sin;
   /** @default SCALED */
   readonly times?: Times;
-  /** A checkpoint at which every deployment stays in hand until the process is killed. */
-  readonly hold?: string;
+  /** What becomes of every deployment that comes to its load: it stays in hand until the process is killed, or is skipped. */
+  readonly loads?: 'hold' | 'skip';
 }
 
 const NEVER_MS = 3_600_000;
@@ -43,6 +43,9 @@ const part = JSON.parse(process.argv[2] ?? '') as Part;
 const orders = new Orders(part.orders, part.name);
 const times = part.times ?? SCALED;
 const say = (line: string) => void writeSync(1, `${line}\n`);
+
+/** Whose cutover is under way, for the points that do not say. */
+let switching = '';
 
 // Who started it may be killed itself; nobody would end this process then.
 const parent = process.ppid;
@@ -72,7 +75,8 @@ function environmentOf({ env }: NodeJS.Process): NodeJS.ProcessEnv {
   return env;
 }
 
-function reach(point: string, id = ''): void {
+function reach(point: string, id = switching): void {
+  if (point.endsWith('>switching')) switching = id;
   const act = orders.take(point);
   if (act === undefined) return;
   say(`reached ${point} ${id}`);
@@ -92,7 +96,8 @@ async function services(parts: Backend): Promise<Service[]> {
     upkeepMs: part.sin === 'sweep' ? NEVER_MS : times.upkeepMs,
     checkpoint: async (point) => {
       reach(point);
-      if (point !== part.hold) return;
+      if (point !== 'loading' || part.loads === undefined) return;
+      if (part.loads === 'skip') throw new GraphshiftError('SNAPSHOT_GONE', 'skipped, says the suite');
       say('holds');
       await new Promise<never>(() => {});
     },

@@ -9,6 +9,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** From a worker's death to its deployment in other hands, by docs/chaos.md. */
 const MOST_SECONDS = 60;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
+// Each process that is watched listens to this one's end.
+process.setMaxListeners(100);
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(signal));
 

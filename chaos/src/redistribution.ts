@@ -37,8 +37,6 @@ export interface Redistribution {
   readonly seconds: number;
 }
 
-/** Where a worker stands still with a deployment in hand, its lock renewed all the time. */
-const HOLD_AT = 'loading';
 const PATIENCE_MS = 240_000;
 /** How often, and after how long, a worker that holds nothing yet is given something more. */
 const FEEDS = 60;
@@ -100,7 +98,7 @@ class Measurement {
     const backend = await this.#installation.open();
     this.#redis = new Redis(this.#installation.redis.url);
     const following = this.#follow(this.#redis);
-    await this.#start('survivor');
+    await this.#start('survivor', 'skip');
     const slots = Array.from({ length: Math.min(atOnce, kills) }, () => this.#slot(backend));
     await Promise.all(slots);
     await Promise.all(this.#waits);
@@ -137,7 +135,7 @@ class Measurement {
     const { kills, say, signal } = this.#options;
     while (this.#started < kills && !signal?.aborted) {
       const number = ++this.#started;
-      const victim = await this.#start(`victim-${number}`, HOLD_AT);
+      const victim = await this.#start(`victim-${number}`, 'hold');
       await this.#feed(backend, victim);
       const pid = victim.process.pid ?? 0;
       await wait(FOLLOW_MS * 3 + this.#random.whole(0, this.#times.lockMs / 2));
@@ -157,7 +155,6 @@ class Measurement {
     for (let tries = 0; tries < FEEDS && !holds(); tries++) {
       // A customer's name does not end in digits.
       const customer = `customer-${++this.#customers}-x`;
-      // There is no such snapshot: whoever gets to its load is soon done with it.
       const path = `${this.#installation.data}/${customer}/1700000000`;
       const { head } = await deployments.discover({ customer, timestamp: 1_700_000_000, path });
       await wakeUps.ensureHead(deployments, head);
@@ -178,13 +175,13 @@ class Measurement {
     else this.#lost.push(deployment);
   }
 
-  async #start(name: string, hold?: string): Promise<Program> {
+  async #start(name: string, loads: 'hold' | 'skip'): Promise<Program> {
     const { directory, environment } = this.#installation;
-    const part: Part = { name, role: 'worker', orders: directory, times: this.#times, ...(hold && { hold }) };
+    const part: Part = { name, role: 'worker', orders: directory, times: this.#times, loads };
     await this.#turn();
     const program = startProgram(this.#options.program, [JSON.stringify(part)], {
       ...environment,
-      GRAPHSHIFT_ORCHESTRATOR_NUM_WORKERS: hold ? '1' : '16',
+      GRAPHSHIFT_ORCHESTRATOR_NUM_WORKERS: loads === 'hold' ? '1' : '16',
       GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '5000',
       GRAPHSHIFT_ORCHESTRATOR_MAX_CRASHES: '1000',
       GRAPHSHIFT_LOG_FILES: 'false',

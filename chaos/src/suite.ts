@@ -26,6 +26,7 @@ export interface SuiteOptions {
   readonly points?: readonly string[] | undefined;
   readonly sin?: Sin | undefined;
   readonly built?: boolean | undefined;
+  readonly plain?: boolean | undefined;
   /** Within which everything must have come to rest. */
   readonly restMs: number;
   /** Where the evidence of a failure goes, in a directory of its own. */

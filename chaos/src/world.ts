@@ -19,7 +19,7 @@ import { Judge } from './judge.ts';
 import type { Told } from './reader-program.ts';
 import { customerOf, Snapshots } from './snapshots.ts';
 import type { Target } from './target.ts';
-import { CUSTOMERS, HELD, PINNED, type Sin } from './times.ts';
+import { CUSTOMERS, HELD, ORDINARY, PINNED, type Sin } from './times.ts';
 
 const WORKERS = 2;
 const LOOK_EVERY_MS = 250;
@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly sin?: Sin | undefined;
   /** Whether the processes run from the build, which starts them in half the time. @default false */
   readonly built?: boolean | undefined;
+  /** Ordinary customers alone, with one database each to begin with: for short runs. @default false */
+  readonly plain?: boolean | undefined;
   readonly say: (line: string) => void;
   /** Takes each line of what was done and seen, for the evidence. */
   readonly note: (what: string) => void;
@@ -83,9 +85,13 @@ export class World {
     return [...this.workers, this.producer];
   }
 
+  get customers(): readonly string[] {
+    return this.#options.plain ? ORDINARY : CUSTOMERS;
+  }
+
   get system() {
-    const { target, snapshots, installation } = this;
-    return { target, snapshots, redisUrl: installation.redis.url };
+    const { target, snapshots, installation, customers } = this;
+    return { target, snapshots, customers, redisUrl: installation.redis.url };
   }
 
   #program(name: string): URL {
@@ -112,20 +118,24 @@ export class World {
   async begin(): Promise<void> {
     await Promise.all(this.actors.map((actor) => actor.start()));
     const random = randomOf(this.#options.seed ^ 0x5eed);
-    for (const round of [1, 2]) {
-      for (const customer of CUSTOMERS) await this.snapshots.publish(customer, random, 'small');
+    for (const round of this.#options.plain ? [1] : [1, 2]) {
+      for (const customer of this.customers) await this.snapshots.publish(customer, random, 'small');
       await this.until(
-        async () => (await this.#atNewest()) === CUSTOMERS.length,
+        async () => (await this.#atNewest()) === this.customers.length,
         `round ${round} to be live`,
       );
     }
+    if (!this.#options.plain) await this.#pinAndRollBack();
+    await this.#startReader();
+    this.#looking = true;
+    this.#loops.push(this.#look());
+  }
+
+  async #pinAndRollBack(): Promise<void> {
     const flags = { 'store.url': this.target.environment().GRAPHSHIFT_STORE };
     const { operations } = await this.installation.open(flags);
     await operations.pin(PINNED, 'chaos');
     await operations.rollback({ customer: HELD, by: 'chaos' });
-    await this.#startReader();
-    this.#looking = true;
-    this.#loops.push(this.#look());
   }
 
   async #atNewest(): Promise<number> {
@@ -164,7 +174,7 @@ export class World {
   }
 
   async #publishOne(random: Random): Promise<void> {
-    const customer = customerOf(random);
+    const customer = this.#options.plain ? random.pick(ORDINARY) : customerOf(random);
     const held = customer === HELD && this.snapshots.of(HELD).find(({ timestamp }) => this.#holds(timestamp));
     const { timestamp } = held
       ? await this.snapshots.publishAgain(held)
@@ -191,7 +201,7 @@ export class World {
   }
 
   async #startReader(): Promise<void> {
-    const part = { ...this.target.reader, customers: CUSTOMERS };
+    const part = { ...this.target.reader, customers: this.customers };
     const reader = startProgram(this.#program('reader-program'), [JSON.stringify(part)], {});
     this.#reader = reader;
     await reader.line(/^ready$/);
