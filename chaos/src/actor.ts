@@ -63,7 +63,6 @@ export class Actor {
     this.#wanted = false;
     const pid = this.#program?.process.pid;
     const children = pid === undefined ? [] : childrenOf(pid);
-    this.#program?.process.kill('SIGCONT');
     this.#program?.process.kill('SIGKILL');
     await this.#running;
     // A child sees that its parent is gone and ends; one that is busy sees it late, which is the product's to bear.
@@ -97,19 +96,17 @@ export class Actor {
     return said();
   }
 
+  /** One life, and the next where it ended before it was ready. */
   async #live(): Promise<void> {
-    for (;;) {
-      const program = this.#launch();
-      this.#program = program;
-      const ready = await program.line(/^ready$/).then(
-        () => true,
-        () => false,
-      );
-      const running = program.ended().then(async () => this.#ended(program));
-      this.#running = running;
-      if (ready || !this.#wanted) return;
-      await running;
-    }
+    const program = this.#launch();
+    this.#program = program;
+    const running = program.ended().then(() => this.#ended(program));
+    this.#running = running;
+    const ready = await program.line(/^ready$/).then(
+      () => true,
+      () => false,
+    );
+    if (!ready) await running;
   }
 
   #launch(): Program {
@@ -130,7 +127,7 @@ export class Actor {
     const { exitCode, signalCode } = program.process;
     this.#options.note(`${this.name} ended by itself (${signalCode ?? exitCode})`);
     await wait(AGAIN_MS);
-    if (this.#wanted && this.#program === program) void this.#live();
+    if (this.#wanted && this.#program === program) await this.#live();
   }
 
   /** Writes what it said since it was written last. */

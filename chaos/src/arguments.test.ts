@@ -11,7 +11,7 @@ it('runs two minutes of everything by default, by a seed of chance', () => {
     kinds: FAULT_KINDS,
     points: undefined,
     sin: undefined,
-    restMs: 180_000,
+    restMs: 120_000,
   });
 });
 

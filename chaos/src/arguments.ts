@@ -18,7 +18,7 @@ export const USAGE = [
   '  --kinds A,B    these faults alone:',
   ...Object.entries(FAULT_MEANINGS).map(([kind, meaning]) => `      ${kind}: ${meaning}`),
   '  --points P,Q   the step boundaries of kills and freezes, such as cutover.read or "before enqueue"',
-  '  --rest S       seconds within which everything must come to rest; 180',
+  '  --rest S       seconds in which something must change until everything has come to rest; 120',
 ].join('\n');
 
 export interface ChaosArguments {
@@ -80,7 +80,7 @@ export function parseChaosArguments(values: readonly string[], chance: number): 
     kinds: oneOrMore('kinds', flags.kinds, FAULT_KINDS) ?? FAULT_KINDS,
     points: flags.points?.split(',').map((point) => point.trim()),
     sin: oneOrMore('sin', flags.sin, Object.keys(SINS) as Sin[])?.[0],
-    restMs: number('rest', flags.rest, 180, 1) * 1000,
+    restMs: number('rest', flags.rest, 120, 1) * 1000,
   };
 }
 

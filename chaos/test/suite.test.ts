@@ -15,7 +15,7 @@ it(`keeps every invariant through two minutes of faults, seed ${SEED}`, async ()
     minutes: 2,
     faults: Number.MAX_SAFE_INTEGER,
     kinds: FAULT_KINDS,
-    restMs: 300_000,
+    restMs: 120_000,
     evidence: join(tmpdir(), 'graphshift-chaos'),
     say: (line) => said.push(line),
   });
