@@ -14,7 +14,10 @@ const FROM_SOURCES = ['--import', 'tsx', '--conditions=graphshift-source'];
 export function runChaos(args) {
   return new Promise((resolve, reject) => {
     const program = join(ROOT, 'chaos', 'src', 'main.ts');
-    const child = spawn(process.execPath, [...FROM_SOURCES, program, ...args], { cwd: ROOT, stdio: 'inherit' });
+    const child = spawn(process.execPath, [...FROM_SOURCES, program, ...args], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    });
     endWithParent(child);
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
     child.once('error', reject);

@@ -9,8 +9,6 @@ import type { World } from './world.ts';
 
 /** Longer than every lease: the locks of jobs, and what other processes are told of a frozen one. */
 const FREEZE_MS = SCALED.lockMs + 2000;
-/** How long a frozen worker sleeps at most while newer snapshots go live without it. */
-const FREEZE_MOST_MS = 30_000;
 
 export interface Stage {
   readonly world: World;
@@ -18,6 +16,8 @@ export interface Stage {
   readonly faketime: string | undefined;
   /** How long a process gets to come to its point. */
   readonly reachMs: number;
+  /** How long a frozen worker sleeps at most until a newer snapshot went live without it. */
+  readonly freezeMs: number;
 }
 
 type Perform = (stage: Stage, fault: Fault) => Promise<string>;
@@ -121,7 +121,7 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   const { timestamp } = await world.snapshots.publish(customer, random, 'small');
   await wait(FREEZE_MS);
   const passed = async () => (world.judge.alias(customer)?.timestamp ?? 0) >= timestamp;
-  const overtaken = await world.waitFor(passed, FREEZE_MOST_MS - FREEZE_MS);
+  const overtaken = await world.waitFor(passed, stage.freezeMs - FREEZE_MS);
   actor.signal('SIGCONT');
   const meanwhile = overtaken ? `${customer}@${timestamp} went live meanwhile` : 'nothing newer went live';
   return `${actor.name} ${said ?? `not at ${fault.point}`}; ${meanwhile}`;

@@ -16,6 +16,9 @@ const AT_ONCE = 4;
 /** How long a process gets to come to the point at which it is killed; then it is killed where it is. */
 const REACH_MS = 4000;
 const POINT_MS = 60_000;
+/** The same for a newer snapshot that goes live while a worker is frozen. */
+const FREEZE_MS = 30_000;
+const OVERTAKEN_MS = 180_000;
 /** Where something changes all the time and there is no rest, it is given up after so many times `restMs`. */
 const REST_MOST = 10;
 
@@ -141,6 +144,7 @@ class Suite {
       faketime: this.#faketime,
       // A point that was asked for is worth waiting for.
       reachMs: this.#options.points ? POINT_MS : REACH_MS,
+      freezeMs: this.#options.points ? OVERTAKEN_MS : FREEZE_MS,
     };
     this.#note(`fault ${JSON.stringify(fault)}`);
     const running = PERFORM[fault.kind](stage, fault)
