@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: [
       '{apps,packages}/*/{src,test}/**/*.test.ts',
-      '{demo,bench}/{src,test}/**/*.test.ts',
+      '{demo,bench,chaos}/{src,test}/**/*.test.ts',
       'tools/*/test/**/*.test.ts',
       'scripts/**/*.test.mjs',
     ],

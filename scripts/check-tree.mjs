@@ -10,7 +10,7 @@ const LONGEST_FILE = 400;
 const NOT_OURS = new Set(['.git', '.graphshift', '.turbo', 'coverage', 'dist', 'node_modules', 'target']);
 const SOURCE = /\.(ts|tsx|mts|mjs|js)$/;
 const TEXT = /(\.(ts|tsx|mts|mjs|js|lua|sql|cypher|sh|md|json|ya?ml|css|html|java|xml)|\/run|^graphshift)$/;
-const TEST = /\.test\.(ts|mjs)$|^(apps|packages|tools)\/[^/]+\/test\/|^(demo|bench)\/test\//;
+const TEST = /\.test\.(ts|mjs)$|^(apps|packages|tools)\/[^/]+\/test\/|^(demo|bench|chaos)\/test\//;
 
 /** They stand beside the tests that play what they record, and let time pass. */
 const RECORDERS = /^apps\/worker\/test\/vitals\/record(ed-worker)?\.ts$/;
@@ -19,7 +19,9 @@ const CORE = 'packages/core/src/';
 const TESTKIT = 'packages/testkit/';
 /** Measures the libraries themselves beside what is built on them. */
 const BENCH = 'bench/';
-const QUEUE = [`${CORE}queue/`, `${TESTKIT}src/redis.ts`, BENCH];
+/** Judges the product from outside, with the libraries themselves and the parts of the tests. */
+const CHAOS = 'chaos/';
+const QUEUE = [`${CORE}queue/`, `${TESTKIT}src/redis.ts`, BENCH, CHAOS];
 const EMBEDDED = `${CORE}graph-store/embedded/`;
 const CLOCK = `${CORE}platform/clock.ts`;
 
@@ -35,12 +37,15 @@ const WALLS = [
     packages: /^apache-arrow$/,
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
   },
-  { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH] },
-  { packages: /^@duckdb\/.+$/, allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT, BENCH] },
-  { packages: /^@graphshift\/testkit$/, allowed: [TESTKIT] },
+  { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH, CHAOS] },
+  {
+    packages: /^@duckdb\/.+$/,
+    allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT, BENCH, CHAOS],
+  },
+  { packages: /^@graphshift\/testkit$/, allowed: [TESTKIT, CHAOS] },
   {
     packages: /^(node:)?timers\/promises$/,
-    allowed: [`${CORE}platform/`, 'scripts/', 'demo/', TESTKIT, BENCH],
+    allowed: [`${CORE}platform/`, 'scripts/', 'demo/', TESTKIT, BENCH, CHAOS],
   },
 ];
 

@@ -58,7 +58,7 @@ async function installPackages() {
 
 function workspaces() {
   const below = (folder) => readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name));
-  const single = ['demo', 'bench'].map((name) => join(ROOT, name));
+  const single = ['demo', 'bench', 'chaos'].map((name) => join(ROOT, name));
   return [ROOT, ...['apps', 'packages', 'tools'].flatMap(below), ...single].filter((directory) =>
     existsSync(join(directory, 'package.json')),
   );

@@ -5,7 +5,8 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { type Backend, createLogger, openBackend, readSettings } from '@graphshift/core';
+import { createLogger, openBackend, readSettings } from '@graphshift/core';
+import { removeFences } from '@graphshift/testkit';
 import { createWorker } from '../src/worker.ts';
 
 export interface Fault {
@@ -59,21 +60,4 @@ function parentOf(pid: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function removeFences({ deployments, store }: Backend): void {
-  const claimed = new Map<string, number>();
-  const claim = deployments.claim.bind(deployments);
-  deployments.claim = async (...values) => {
-    const result = await claim(...values);
-    if (result.kind === 'claimed') claimed.set(result.record.customer, result.record.epoch);
-    return result;
-  };
-  const currentEpoch = deployments.currentEpoch.bind(deployments);
-  deployments.currentEpoch = async (customer) => claimed.get(customer) ?? currentEpoch(customer);
-  const prepareAlias = store.prepareAlias.bind(store);
-  store.prepareAlias = async (change) => {
-    const epoch = (await store.epochFloor(change.customer)) + 1;
-    return prepareAlias({ ...change, properties: { ...change.properties, epoch } });
-  };
 }

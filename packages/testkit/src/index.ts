@@ -16,12 +16,15 @@ export {
   type StoreUnderTest,
 } from './graph-store-contract.ts';
 export { type Installation, makeInstallation } from './installation.ts';
+export { type Direction, type Link, openLink } from './link.ts';
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { type Neo4jForTests, type Neo4jOptions, type Row, useNeo4j } from './neo4j.ts';
 export { pictures } from './pictures.ts';
 export { type Program, startProgram } from './program.ts';
+export { type Random, randomOf } from './random.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';
 export { rejects } from './rejects.ts';
+export { dropAliases, removeFences, storeDirectory } from './sins.ts';
 export {
   BROKEN_CODES,
   BROKEN_KINDS,
@@ -35,3 +38,14 @@ export {
   writeSnapshot,
 } from './snapshots.ts';
 export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';
+export {
+  type Arrive,
+  deploymentOf,
+  EDGES,
+  type Edge,
+  hookRecords,
+  hookSteps,
+  LOAD_POINTS,
+  ONCE_POINTS,
+  type Point,
+} from './step-points.ts';

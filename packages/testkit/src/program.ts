@@ -19,13 +19,15 @@ export interface Program {
 
 const TSX = ['--import', import.meta.resolve('tsx'), '--conditions=graphshift-source'];
 
-/** Starts a TypeScript program. @param environment is added to a bare one */
+/** Starts a TypeScript program, or one that was built. @param environment is added to a bare one */
 export function startProgram(
   url: URL,
   values: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Program {
-  const child = spawn(process.execPath, [...TSX, fileURLToPath(url), ...values], {
+  const path = fileURLToPath(url);
+  const loader = path.endsWith('.ts') ? TSX : [];
+  const child = spawn(process.execPath, [...loader, path, ...values], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,7 +4,7 @@
  * reader and the aliases judge. `KILL_SEEDS` says how many histories, `KILL_SEED` where they begin.
  */
 
-import type { Program } from '@graphshift/testkit';
+import { type Program, type Random, randomOf } from '@graphshift/testkit';
 import { afterEach, expect, it, vi } from 'vitest';
 import { PATIENCE, Stage } from './stage.ts';
 
@@ -18,19 +18,8 @@ type Customer = (typeof CUSTOMERS)[number];
 let stage: Stage;
 afterEach(() => stage.close());
 
-/** mulberry32: numbers from 0 to below 1, the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 class History {
-  readonly #random: () => number;
+  readonly #random: Random;
   readonly #newest = new Map<Customer, number>();
   /** Customers that a rollback has touched: what is live there in the end is a matter of moments. */
   readonly touched = new Set<string>();
@@ -39,12 +28,6 @@ class History {
 
   constructor(seed: number) {
     this.#random = randomOf(seed);
-  }
-
-  #pick<Item>(items: readonly Item[]): Item {
-    const item = items[Math.floor(this.#random() * items.length)];
-    if (item === undefined) throw new Error('nothing to pick from');
-    return item;
   }
 
   async begin(): Promise<void> {
@@ -65,16 +48,16 @@ class History {
   }
 
   async #killWorker(): Promise<void> {
-    const index = Math.floor(this.#random() * this.#workers.length);
+    const index = this.#random.whole(0, this.#workers.length - 1);
     const victim = this.#workers[index];
     if (victim) await stage.kill(victim);
     this.#workers[index] = await stage.healthy();
   }
 
   async round(): Promise<void> {
-    const customer = this.#pick(CUSTOMERS);
+    const customer = this.#random.pick(CUSTOMERS);
     await this.#write(customer);
-    const act = this.#pick([
+    const act = this.#random.pick([
       'worker',
       'worker',
       'both',
@@ -87,7 +70,7 @@ class History {
     this.did.push(`${customer} ${this.newest(customer)}, ${act}`);
     const { redis } = stage.installation;
     const rewind = act === 'rewind' ? await redis.remember() : undefined;
-    await this.#steps(Math.floor(this.#random() * 10));
+    await this.#steps(this.#random.whole(0, 9));
     if (act === 'worker') await this.#killWorker();
     if (act === 'both') for (let count = 0; count < 2; count++) await this.#killWorker();
     if (act === 'redis') {

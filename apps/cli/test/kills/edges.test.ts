@@ -5,8 +5,9 @@
  */
 
 import type { State } from '@graphshift/core';
+import { EDGES, type Edge, LOAD_POINTS, ONCE_POINTS, type Point } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DeploymentPlan, EDGES, type Edge, LOAD_POINTS, ONCE_POINTS, type Point } from './plan.ts';
+import type { DeploymentPlan } from './plan.ts';
 import type { Reader } from './reader.ts';
 import {
   BOARD,

@@ -4,8 +4,9 @@
  * wrapped.
  */
 
-import { type Backend, GraphshiftError, type Load, parseDatabaseName, type State } from '@graphshift/core';
-import type { DeploymentPlan, Plan, Point } from './plan.ts';
+import { type Backend, GraphshiftError, type State } from '@graphshift/core';
+import { deploymentOf, hookRecords, hookSteps, type Point } from '@graphshift/testkit';
+import type { DeploymentPlan, Plan } from './plan.ts';
 
 /** Loads at once; those that stand still do not count. */
 const LOADS = 3;
@@ -24,15 +25,29 @@ const ONWARD: ReadonlySet<State> = new Set(['gated', 'loading', 'verifying', 'sw
 
 export function instrument(backend: Backend, plan: Plan, say: (line: string) => void): void {
   const stops = new Stops(backend, plan, say);
-  wrapRecords(backend, stops);
-  wrapLoads(backend, stops);
-  wrapAliases(backend, stops);
-  wrapQueues(backend, stops);
+  const permits = new Permits(LOADS);
+  const giveBack = new Map<string, () => void>();
+  const arrive = async (id: string | undefined, point: Point) => {
+    if (id !== undefined && stops.of(id).point === point) giveBack.get(id)?.();
+    await stops.arrive(id, point);
+  };
+  const enter = async (id: string) => {
+    await stops.leave(id, 'loading');
+    await permits.take();
+    const give = permits.once();
+    giveBack.set(id, give);
+    return give;
+  };
+  hookSteps(backend, arrive, { enter });
+  detourRecords(backend, stops);
+  detourStore(backend, stops);
 }
 
 /** The same for records alone: those of a second policy in the same process. */
 export function instrumentRecords(backend: Backend, plan: Plan, say: (line: string) => void): void {
-  wrapRecords(backend, new Stops(backend, plan, say));
+  const stops = new Stops(backend, plan, say);
+  hookRecords(backend, (id, point) => stops.arrive(id, point));
+  detourRecords(backend, stops);
 }
 
 class Stops {
@@ -86,93 +101,24 @@ class Stops {
   }
 }
 
-function forever(): Promise<never> {
-  return new Promise(() => {});
-}
-
-function wrapRecords({ deployments }: Backend, stops: Stops): void {
+function detourRecords({ deployments }: Backend, stops: Stops): void {
+  const transition = deployments.transition.bind(deployments);
   deployments.transition = async (change) => {
     const from = (await deployments.get(change.id))?.state;
-    if (from === undefined) return stops.transition(change);
-    const next = stops.of(change.id).detours?.[from];
-    if (ONWARD.has(change.to) && next !== change.to && from !== 'switching')
+    const next = from && stops.of(change.id).detours?.[from];
+    if (from !== undefined && ONWARD.has(change.to) && next !== change.to && from !== 'switching')
       await stops.leave(change.id, from);
-    await stops.arrive(change.id, `before ${from}>${change.to}`);
-    const result = await stops.transition(change);
-    if (result.kind === 'ok') await stops.arrive(change.id, `after ${from}>${change.to}`);
-    return result;
-  };
-  const discover = deployments.discover.bind(deployments);
-  deployments.discover = async (snapshot) => {
-    const id = `${snapshot.customer}@${snapshot.timestamp}`;
-    await stops.arrive(id, 'before discover');
-    const result = await discover(snapshot);
-    await stops.arrive(id, 'after discover');
-    return result;
+    return transition(change);
   };
 }
 
-function wrapLoads({ store }: Backend, stops: Stops): void {
-  const permits = new Permits(LOADS);
-  const openLoad = store.openLoad.bind(store);
-  store.openLoad = async (request, options) => {
-    const id = `${request.customer}@${request.timestamp}`;
-    await stops.leave(id, 'loading');
-    await permits.take();
-    const give = permits.once();
-    const point = stops.of(id).point;
-    const stop = async (here: Point) => {
-      if (point === here) give();
-      await stops.arrive(id, here);
-    };
-    const load = await openLoad(request, options).catch((error: unknown) => {
-      give();
-      throw error;
-    });
-    await stop('opened');
-    return wrapLoad(load, stop, give);
-  };
+function detourStore({ store, deployments }: Backend, stops: Stops): void {
   const counts = store.counts.bind(store);
   store.counts = async (database) => {
-    const id = ofDatabase(database);
+    const id = deploymentOf(database);
     if (stops.forces(id, 'verifying')) await stops.leave(id, 'verifying');
-    const found = await counts(database);
-    await stops.arrive(id, 'proven');
-    return found;
+    return counts(database);
   };
-  const unmark = store.unmark.bind(store);
-  store.unmark = async (database, epoch) => {
-    await unmark(database, epoch);
-    await stops.arrive(ofDatabase(database), 'unmarked');
-  };
-}
-
-function wrapLoad(load: Load, stop: (here: Point) => Promise<void>, give: () => void): Load {
-  const phase = async <Result>(run: () => Promise<Result>, during: Point | undefined, after: Point) => {
-    const running = run();
-    running.catch(give);
-    if (during !== undefined) await stop(during);
-    const result = await running;
-    await stop(after);
-    return result;
-  };
-  return {
-    check: () => phase(() => load.check(), undefined, 'checked'),
-    nodes: () => phase(() => load.nodes(), 'in nodes', 'nodes'),
-    relationships: () => phase(() => load.relationships(), 'in relationships', 'relationships'),
-    seal: async () => {
-      const certificate = await phase(() => load.seal(), 'in seal', 'sealed');
-      give();
-      return certificate;
-    },
-    abort: async (options) => {
-      give();
-      await load.abort(options);
-    },
-  };
-}
-
-function wrapAliases({ store, deployments }: Backend, stops: Stops): void {
   const takeOver = store.takeOver.bind(store);
   store.takeOver = async (customer, epoch) => {
     const held = await deployments.list({ customer, state: 'switching' });
@@ -180,51 +126,10 @@ function wrapAliases({ store, deployments }: Backend, stops: Stops): void {
     await stops.leave(own?.id, 'switching');
     return takeOver(customer, epoch);
   };
-  const prepareAlias = store.prepareAlias.bind(store);
-  store.prepareAlias = async (change) => {
-    const id = ofDatabase(change.database);
-    const prepared = await prepareAlias(change);
-    await stops.arrive(id, 'prepared');
-    const fire = async () => {
-      await prepared.fire();
-      await stops.arrive(id, 'fired');
-    };
-    return { fire, cancel: () => prepared.cancel() };
-  };
-  const prepareDrop = store.prepareDrop.bind(store);
-  store.prepareDrop = async (customer, name, epoch) => {
-    const id = ofDatabase(name);
-    const prepared = await prepareDrop(customer, name, epoch);
-    await stops.arrive(id, 'drop prepared');
-    const fire = async () => {
-      await prepared.fire();
-      await stops.arrive(id, 'dropped');
-    };
-    return { fire, cancel: () => prepared.cancel() };
-  };
 }
 
-function wrapQueues({ wakeUps, letters }: Backend, stops: Stops): void {
-  const enqueue = wakeUps.ensure.bind(wakeUps);
-  wakeUps.ensure = async (record) => {
-    await stops.arrive(record.id, 'before enqueue');
-    const added = await enqueue(record);
-    await stops.arrive(record.id, 'enqueued');
-    return added;
-  };
-  const write = letters.ensure.bind(letters);
-  letters.ensure = async (record) => {
-    await stops.arrive(record.id, 'before letter');
-    const written = await write(record);
-    await stops.arrive(record.id, 'letter');
-    return written;
-  };
-}
-
-/** The deployment of a database or a build. */
-function ofDatabase(name: string): string | undefined {
-  const snapshot = parseDatabaseName(name.replace(/\.r\d+\.e\d+\.building$/, ''));
-  return snapshot && `${snapshot.customer}@${snapshot.timestamp}`;
+function forever(): Promise<never> {
+  return new Promise(() => {});
 }
 
 class Permits {

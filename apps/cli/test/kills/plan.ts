@@ -1,46 +1,7 @@
 /** What a process of the kill tests is told: where it stands still until it is killed, and how it gets there. */
 
-import { STATES, type State, TRANSITIONS } from '@graphshift/core';
-
-export type Edge = `${State}>${State}`;
-
-/** Every way from a state to another, from the table that the code goes by. */
-export const EDGES: readonly Edge[] = STATES.flatMap((from) =>
-  TRANSITIONS[from].map((to): Edge => `${from}>${to}`),
-);
-
-/**
- * Places between two steps of a deployment that are no transition: `in` is while the loading process works, the others
- * come right after what they name.
- */
-export const LOAD_POINTS = [
-  'opened',
-  'checked',
-  'in nodes',
-  'nodes',
-  'in relationships',
-  'relationships',
-  'in seal',
-  'sealed',
-  'proven',
-  'unmarked',
-  'prepared',
-] as const;
-/** Those that a deployment passes once, whoever goes on with it. */
-export const ONCE_POINTS = [
-  'fired',
-  'drop prepared',
-  'dropped',
-  'before enqueue',
-  'enqueued',
-  'before letter',
-  'letter',
-] as const;
-
-export type Point =
-  | (typeof LOAD_POINTS)[number]
-  | (typeof ONCE_POINTS)[number]
-  | `${'before' | 'after'} ${Edge | 'discover'}`;
+import type { State } from '@graphshift/core';
+import type { Point } from '@graphshift/testkit';
 
 /** From a state, where the deployment goes instead of the next step; `stay` is nowhere. */
 export type Detours = { readonly [From in State]?: State | 'stay' };

@@ -1,7 +1,7 @@
 /** The producer killed while it enqueues, the dashboard killed while it redrives: real ones, beside a worker that lives. */
 
+import type { Point } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Point } from './plan.ts';
 import { FIRST, SUBJECT } from './scenarios.ts';
 import { Stage } from './stage.ts';
 

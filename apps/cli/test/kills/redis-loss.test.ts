@@ -6,9 +6,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AliasInfo } from '@graphshift/core';
-import type { Program } from '@graphshift/testkit';
+import type { Point, Program } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Point } from './plan.ts';
 import type { Reader } from './reader.ts';
 import { FIRST, NEWER, SECOND, SUBJECT } from './scenarios.ts';
 import { PATIENCE, Stage } from './stage.ts';

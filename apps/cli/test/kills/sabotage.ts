@@ -1,42 +1,15 @@
 /** Takes something out that the system relies on, in a process of a test: the judges must see that it is gone. */
 
-import { rm, unlink } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Backend } from '@graphshift/core';
+import { dropAliases, storeDirectory } from '@graphshift/testkit';
 import type { Sabotage } from './plan.ts';
-
-/** Long enough for a reader to come by. */
-const PAUSE_MS = 400;
 
 export function sabotage(backend: Backend, what: Sabotage): void {
   if (what === 'alias-dropped') dropAliases(backend);
   if (what === 'no-mark') removeMarks(backend);
   if (what === 'fixed-letter') fixLetters(backend);
-}
-
-function storeDirectory({ settings }: Backend): string {
-  return settings.store.url.replace(/^embedded:/, '');
-}
-
-/** Drop and create, as the database's own statement for it does. */
-function dropAliases(backend: Backend): void {
-  const { store, clock } = backend;
-  const prepareAlias = store.prepareAlias.bind(store);
-  store.prepareAlias = async (change) => {
-    const prepared = await prepareAlias(change);
-    const link = join(storeDirectory(backend), 'aliases', change.customer);
-    const fire = async () => {
-      await unlink(link).catch(() => {});
-      await new Promise<void>((resolve) => {
-        const stop = clock.every(PAUSE_MS, () => {
-          stop();
-          resolve();
-        });
-      });
-      await prepared.fire();
-    };
-    return { fire, cancel: () => prepared.cancel() };
-  };
 }
 
 function removeMarks(backend: Backend): void {

@@ -4,7 +4,8 @@
  */
 
 import type { State } from '@graphshift/core';
-import type { Act, DeploymentPlan, Detours, Edge, Point } from './plan.ts';
+import type { Edge, Point } from '@graphshift/testkit';
+import type { Act, DeploymentPlan, Detours } from './plan.ts';
 
 /** Unix times of a customer's snapshots; the first two may be live before. */
 export const [OLDER, FIRST, SECOND, SUBJECT, NEWER] = [

@@ -1,0 +1,61 @@
+/**
+ * Reads through the aliases without pause, as a reader beside the system does, and says each change of an answer and
+ * each read that failed, one JSON line each. It judges nothing.
+ */
+
+import { writeSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type AliasReader, messageOf, openAliasReader } from '@graphshift/core';
+import type { ReaderPart } from './target.ts';
+
+export interface ReaderOptions extends ReaderPart {
+  readonly customers: readonly string[];
+}
+
+/** One answer as long as it stays the same, or one failure. */
+export type Told =
+  | { readonly customer: string; readonly at: number; readonly database: string; readonly people: number }
+  | { readonly customer: string; readonly at: number; readonly error: string }
+  | { readonly reads: number };
+
+/** Between two reads: the machine is shared with what is read. */
+const PAUSE_MS = 15;
+const TELL_EVERY = 50;
+const QUESTION = 'MATCH (p:Person) RETURN count(*) AS people';
+
+const { url, customers } = JSON.parse(process.argv[2] ?? '') as ReaderOptions;
+const tell = (told: Told) => void writeSync(1, `${JSON.stringify(told)}\n`);
+const parent = process.ppid;
+const readers = new Map<string, AliasReader>();
+const last = new Map<string, string>();
+let reads = 0;
+let ended = false;
+process.once('SIGTERM', () => {
+  ended = true;
+});
+
+for (const customer of customers)
+  readers.set(customer, await openAliasReader(url, customer, { bufferBytes: 32 * 2 ** 20 }));
+writeSync(1, 'ready\n');
+while (!ended && process.ppid === parent) {
+  for (const [customer, reader] of readers) {
+    await read(customer, reader);
+    await wait(PAUSE_MS);
+  }
+}
+tell({ reads });
+process.exit(0);
+
+async function read(customer: string, reader: AliasReader): Promise<void> {
+  reads++;
+  if (reads % TELL_EVERY === 0) tell({ reads });
+  try {
+    const { rows, database } = await reader.query(QUESTION);
+    const people = Number(rows[0]?.people);
+    const answer = `${database} ${people}`;
+    if (last.get(customer) !== answer) tell({ customer, at: Date.now(), database, people });
+    last.set(customer, answer);
+  } catch (error) {
+    tell({ customer, at: Date.now(), error: messageOf(error) });
+  }
+}
