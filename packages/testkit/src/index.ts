@@ -37,7 +37,6 @@ export {
   smallContent,
   writeSnapshot,
 } from './snapshots.ts';
-export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';
 export {
   type Arrive,
   deploymentOf,
@@ -49,3 +48,4 @@ export {
   ONCE_POINTS,
   type Point,
 } from './step-points.ts';
+export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';
