@@ -5,13 +5,14 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { batchOf, dictionaryOf, type PlacedMessage } from '@graphshift/flight/ipc';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { Duck } from '../duckdb.ts';
 import { type Body, type Codecs, openBody, openCodecs } from './body.ts';
 import { ValueProblem } from './conversions.ts';
 import { BatchReader } from './decode.ts';
 import { concatenated } from './dictionaries.ts';
-import { type ArrowMessage, batchOf, dictionaryOf, readLayout, unreadable } from './messages.ts';
+import { readLayout, unreadable } from './messages.ts';
 import { PartWriter } from './parts.ts';
 import { type ArrowColumn, columnsOf } from './schema.ts';
 import { BrokenBatch, type Values } from './values.ts';
@@ -120,7 +121,7 @@ class FileImport {
     }
   }
 
-  async #append(message: ArrowMessage, body: Body, signal: AbortSignal | undefined): Promise<void> {
+  async #append(message: PlacedMessage, body: Body, signal: AbortSignal | undefined): Promise<void> {
     const batch = columnsIn(
       this.#file,
       () => new BatchReader(batchOf(message.message), body, this.#columns, this.#dictionaries),
@@ -156,7 +157,7 @@ class FileImport {
     }
   }
 
-  #keep({ id, isDelta }: { id: bigint; isDelta: boolean }, message: ArrowMessage, body: Body): void {
+  #keep({ id, isDelta }: { id: bigint; isDelta: boolean }, message: PlacedMessage, body: Body): void {
     const column = withDictionary(this.#columns, id);
     if (!column) throw new BrokenBatch(`no column has dictionary ${id}`);
     const { dictionary: _, ...plain } = column;
