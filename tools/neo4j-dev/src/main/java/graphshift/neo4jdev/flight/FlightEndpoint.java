@@ -58,7 +58,7 @@ public final class FlightEndpoint implements AutoCloseable {
         var log =
                 dependencies
                         .resolveDependency(LogService.class)
-                        .getUserLogProvider()
+                        .getInternalLogProvider()
                         .getLog(FlightEndpoint.class);
         var allocator = new RootAllocator();
         var spools = home.resolve("imports");
