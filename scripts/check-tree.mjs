@@ -14,6 +14,7 @@ const TEST = /\.test\.(ts|mjs)$|^(apps|packages|tools)\/[^/]+\/test\/|^(demo|ben
 
 const CORE = 'packages/core/src/';
 const TESTKIT = 'packages/testkit/';
+const FLIGHT = 'packages/flight/';
 /** Measures the libraries themselves beside what is built on them. */
 const BENCH = 'bench/';
 const QUEUE = [`${CORE}queue/`, `${TESTKIT}src/redis.ts`, BENCH];
@@ -29,8 +30,9 @@ const WALLS = [
   { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT] },
   {
     packages: /^apache-arrow$/,
-    allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
+    allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, FLIGHT, 'demo/', TESTKIT],
   },
+  { packages: /^@grpc\/grpc-js$/, allowed: [FLIGHT] },
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH] },
   { packages: /^@duckdb\/.+$/, allowed: [`${CORE}snapshot-source/`, EMBEDDED, 'demo/', TESTKIT, BENCH] },
   { packages: /^@graphshift\/testkit$/, allowed: [TESTKIT] },
@@ -40,7 +42,7 @@ const WALLS = [
   },
 ];
 
-const production = (path) => /^(apps\/[^/]+|packages\/core)\/src\//.test(path) && !TEST.test(path);
+const production = (path) => /^(apps\/[^/]+|packages\/(core|flight))\/src\//.test(path) && !TEST.test(path);
 
 /** `found` returns true or the words to show where the line breaks the rule in a file that `applies` names. */
 const LINE_RULES = [

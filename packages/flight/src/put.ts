@@ -54,6 +54,8 @@ export interface PutTransport {
 const CALL = 'DoPut';
 const UNACKNOWLEDGED = 8;
 const PENDING_BYTES = 8 * 2 ** 20;
+/** What is kept until the first answer; credentials are refused with the first message, if at all. */
+const UNHEARD_BYTES = 32 * 2 ** 20;
 const APP_METADATA = 1;
 
 export class Put {
@@ -116,13 +118,15 @@ export class Put {
         'RESOURCE_EXHAUSTED',
         `a message of ${bytes.length} bytes; it may have ${this.#transport.maxSendBytes}: send smaller batches`,
       );
-    this.#throwFailure();
+    // While the call is opened anew nothing is written: what is kept for it must not grow meanwhile.
+    await this.#until(() => true);
     if (message.kind === 'batch') {
       this.#waiting.push(message.rows);
       this.#batches += 1;
       this.#rows += message.rows;
     }
     this.#bytes += bytes.length;
+    if (this.#bytes > UNHEARD_BYTES) this.#unheard = undefined;
     this.#unheard?.push(bytes);
     this.#send(bytes);
     await this.#until(() => this.#mayWrite());

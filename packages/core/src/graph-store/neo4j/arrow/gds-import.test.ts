@@ -199,14 +199,16 @@ test('a database that is there is replaced only with the proof that no alias lea
 });
 
 test('what the server refuses is told with its words, and nothing is left behind', async () => {
-  const load = await begin();
+  const spoilt = await begin();
   const numbers = await messages({ nodeId: [1n, 2n], labels: ['Person', 'Person'] });
-  await expect(load.put('node', numbers)).rejects.toMatchObject({
+  await expect(spoilt.put('node', numbers)).rejects.toMatchObject({
     code: 'LOAD_FAILED',
     message: expect.stringMatching(
       /import of gs-.* over Arrow Flight at .*column `nodeId` is Int\(64, true\)/,
     ),
   });
+  await expect(spoilt.nodesDone()).rejects.toMatchObject({ code: 'LOAD_FAILED' });
+  const load = await begin();
   await load.nodesDone();
   await load.put('relationship', await knows(['nobody', 'no one']));
   await expect(load.build()).rejects.toMatchObject({ code: 'LOAD_FAILED' });
@@ -220,6 +222,11 @@ test('what the server refuses is told with its words, and nothing is left behind
 test('a holder that is no longer one does nothing, and a signal ends what is under way', async () => {
   const fenced = new GraphshiftError('FENCED', 'a newer holder goes on');
   await expect(begin({ mayGoOn: () => Promise.reject(fenced) })).rejects.toBe(fenced);
+  let holds = true;
+  const overtaken = await begin({ mayGoOn: async () => (holds ? undefined : Promise.reject(fenced)) });
+  holds = false;
+  await expect(overtaken.put('node', await people('a'))).rejects.toBe(fenced);
+  await expect(overtaken.nodesDone()).rejects.toBe(fenced);
   const ends = new AbortController();
   const load = await begin({ signal: ends.signal });
   const [schema, batch] = await people('a');

@@ -142,7 +142,8 @@ export class GdsImport {
   }
 
   /**
-   * Puts the messages of one file, or a part of it: the schema first.
+   * Puts the messages of one file, or a part of it: the schema first. Where a put fails the import is of no use any more,
+   * since nobody knows how many of its rows the server has: it can only be aborted.
    * @param onAcknowledged is told the rows of each batch that the server has
    * @returns once the server has all of them
    * @throws LOAD_FAILED and others as `begin`, what `messages` throws
@@ -153,9 +154,10 @@ export class GdsImport {
     onAcknowledged?: (rows: number) => void,
   ): Promise<PutSummary> {
     this.#require(entity, `put a ${entity}`);
-    const { signal, unacknowledged } = this.#options;
+    const { signal, unacknowledged, mayGoOn } = this.#options;
     this.#puts += 1;
     try {
+      await mayGoOn?.();
       return await this.#client.put(putCommand(this.#options.database, entity), messages, {
         ...(signal && { signal }),
         ...(unacknowledged !== undefined && { unacknowledged }),
@@ -166,7 +168,9 @@ export class GdsImport {
         },
       });
     } catch (error) {
-      throw this.#told(error);
+      const reason = this.#told(error);
+      this.#failure ??= { reason };
+      throw reason;
     } finally {
       this.#puts -= 1;
       this.#lastCommandAt = this.#options.clock.now();

@@ -28,6 +28,10 @@ final class FlightFailures {
         return of(CallStatus.UNIMPLEMENTED, "Unknown action type " + type);
     }
 
+    static FlightRuntimeException cancelled() {
+        return of(CallStatus.CANCELLED, "the client gave the put up");
+    }
+
     static FlightRuntimeException unauthenticated() {
         return of(
                 CallStatus.UNAUTHENTICATED,

@@ -81,7 +81,12 @@ final class ImportProtocol extends NoOpFlightProducer {
                 var body = command.has("body") ? command.get("body") : command;
                 var kind = EntityKind.of(body.path("entity_type").asText());
                 imports.find(ImportSettings.databaseName(body))
-                        .take(kind, stream, allocator, () -> acknowledge(acknowledgements));
+                        .take(
+                                kind,
+                                stream,
+                                allocator,
+                                context::isCancelled,
+                                () -> acknowledge(acknowledgements));
                 acknowledgements.onCompleted();
             } catch (IOException | RuntimeException failure) {
                 acknowledgements.onError(told("PUT_COMMAND", failure));

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.BooleanSupplier;
 
 /**
  * One import from its creation to its end: what was put so far, in files of its own, and what may
@@ -62,8 +64,17 @@ final class RunningImport {
         touch();
     }
 
-    /** Takes all batches of a put and tells of each when it is on disk. */
-    void take(EntityKind kind, FlightStream stream, BufferAllocator allocator, Runnable onBatch)
+    /**
+     * Takes all batches of a put and tells of each when it is on disk.
+     *
+     * @param cancelled whether the client gave it up: the stream then ends as if it were whole
+     */
+    void take(
+            EntityKind kind,
+            FlightStream stream,
+            BufferAllocator allocator,
+            BooleanSupplier cancelled,
+            Runnable onBatch)
             throws IOException {
         var wanted = kind == EntityKind.NODE ? Phase.NODES : Phase.RELATIONSHIPS;
         kind.check(stream.getSchema(), settings.idType());
@@ -78,6 +89,7 @@ final class RunningImport {
                 count(kind, stream.getRoot().getRowCount());
                 onBatch.run();
             }
+            if (cancelled.getAsBoolean()) throw FlightFailures.cancelled();
             spool.finish();
             whole = true;
         } finally {
@@ -109,7 +121,7 @@ final class RunningImport {
         putsUnderWay++;
         puts++;
         touch();
-        return directory.resolve(kind.name().toLowerCase(java.util.Locale.ROOT) + "-" + puts);
+        return directory.resolve(kind.name().toLowerCase(Locale.ROOT) + "-" + puts);
     }
 
     /** What a broken put had brought is forgotten, as if it had never begun. */
