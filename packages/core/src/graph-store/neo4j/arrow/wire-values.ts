@@ -235,21 +235,21 @@ function splitLabels(values: BytesValues): WireColumn {
   const { count, data, starts, ends, valid } = values;
   const offsets = new Float64Array(count + 1);
   const [itemStarts, itemEnds]: [number[], number[]] = [[], []];
+  const add = (start: number, end: number) => {
+    itemStarts.push(start);
+    itemEnds.push(end);
+  };
   for (let row = 0; row < count; row += 1) {
-    let start = starts[row] ?? 0;
-    const end = ends[row] ?? start;
-    for (
-      let at = data.indexOf(COMMA, start);
-      at >= 0 && at < end && isSet(valid, row);
-      at = data.indexOf(COMMA, start)
-    ) {
-      itemStarts.push(start);
-      itemEnds.push(at);
-      start = at + 1;
-    }
     if (isSet(valid, row)) {
-      itemStarts.push(start);
-      itemEnds.push(end);
+      let start = starts[row] ?? 0;
+      const end = ends[row] ?? start;
+      // Byte by byte: a search beyond the row would look through all rows behind it.
+      for (let at = start; at < end; at += 1) {
+        if (data[at] !== COMMA) continue;
+        add(start, at);
+        start = at + 1;
+      }
+      add(start, end);
     }
     offsets[row + 1] = itemStarts.length;
   }
