@@ -91,7 +91,8 @@ test('a server that reads nothing and answers nothing is not written to without 
     await ask('echo', 'x');
     still = made === last ? still + 1 : 0;
   }
-  expect(made).toBeLessThan(60);
+  // 14 to 41 MiB and more, by the windows that the server's gRPC opens; without flow control it is all 300.
+  expect(made).toBeLessThan(150);
   await ask('allow', '301');
   expect(await putting).toMatchObject({
     batches: 300,
