@@ -17,6 +17,7 @@ const RECORDERS = /^apps\/worker\/test\/vitals\/record(ed-worker)?\.ts$/;
 
 const CORE = 'packages/core/src/';
 const TESTKIT = 'packages/testkit/';
+const FLIGHT = 'packages/flight/';
 /** Measures the libraries themselves beside what is built on them. */
 const BENCH = 'bench/';
 /** Judges the product from outside, with the libraries themselves and the parts of the tests. */
@@ -35,8 +36,9 @@ const WALLS = [
   { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT] },
   {
     packages: /^apache-arrow$/,
-    allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
+    allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, FLIGHT, 'demo/', TESTKIT],
   },
+  { packages: /^@grpc\/grpc-js$/, allowed: [FLIGHT] },
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH, CHAOS] },
   {
     packages: /^@duckdb\/.+$/,
@@ -49,7 +51,7 @@ const WALLS = [
   },
 ];
 
-const production = (path) => /^(apps\/[^/]+|packages\/core)\/src\//.test(path) && !TEST.test(path);
+const production = (path) => /^(apps\/[^/]+|packages\/(core|flight))\/src\//.test(path) && !TEST.test(path);
 
 /** `found` returns true or the words to show where the line breaks the rule in a file that `applies` names. */
 const LINE_RULES = [

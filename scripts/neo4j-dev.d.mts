@@ -8,6 +8,8 @@ export interface Neo4jDevBuild {
 export interface Neo4jDevServer {
   /** `bolt://127.0.0.1:PORT` */
   readonly url: string;
+  /** `grpc://127.0.0.1:PORT` where it serves Arrow Flight. */
+  readonly flight: string | undefined;
   readonly pid: number;
   /** Resolves to the signal or exit code, once it has ended. */
   readonly exited: Promise<string>;
@@ -21,6 +23,8 @@ export interface Neo4jDevOptions {
   readonly maxDatabases?: number;
   readonly heapMb?: number;
   readonly pageCacheMb?: number;
+  readonly flight?: number;
+  readonly flightIdleSeconds?: number;
   readonly shortLived?: boolean;
   readonly say?: (line: string) => void;
   readonly env?: Readonly<Record<string, string | undefined>>;

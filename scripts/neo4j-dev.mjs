@@ -178,9 +178,11 @@ function removeOldBuilds(current) {
  * @param build what `buildNeo4jDev` answered
  * @param options `data`: directory of its data; `port`, default a free one; `password` of the user neo4j, default
  *   `graphshift` for new data; `maxDatabases`, default 100; `heapMb`, default 1024; `pageCacheMb`, default 64;
- *   `shortLived`: compile less, for servers that live for seconds; `say` takes what it says for people;
+ *   `flight`: serve Arrow Flight on this port, 0 takes a free one, default not; `flightIdleSeconds` after which an import
+ *   is aborted, default 600; `shortLived`: compile less, for servers that live for seconds; `say` takes what it says for
+ *   people;
  *   `timeoutMs`, default two minutes; `signal` ends one that does not serve yet
- * @returns `{ url, pid, exited, stop(), kill() }`; both wait for its end and may be called twice
+ * @returns `{ url, flight, pid, exited, stop(), kill() }`; `flight` is `grpc://…` or undefined; both wait for its end and may be called twice
  * @throws Neo4jDevError
  */
 export async function launchNeo4jDev(build, options) {
@@ -207,8 +209,10 @@ export async function launchNeo4jDev(build, options) {
     child.kill(signal);
     await exited;
   };
+  let flight;
   const ready = new Promise((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('FLIGHT ')) flight = line.slice('FLIGHT '.length);
       if (line.startsWith('READY ')) resolve(line.slice('READY '.length));
     });
   });
@@ -224,12 +228,17 @@ export async function launchNeo4jDev(build, options) {
       url === false ? `it did not serve within ${timeoutMs / 1000} s` : await exited,
     );
   }
-  return { url, pid: child.pid, exited, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return { url, flight, pid: child.pid, exited, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 function javaArguments(build, options, env) {
   const { heapMb = 1024, shortLived = false, port = 0, maxDatabases, pageCacheMb } = options;
-  const named = { '--max-databases': maxDatabases, '--page-cache-mb': pageCacheMb };
+  const named = {
+    '--max-databases': maxDatabases,
+    '--page-cache-mb': pageCacheMb,
+    '--flight': options.flight,
+    '--flight-idle-seconds': options.flightIdleSeconds,
+  };
   return [
     `-Xmx${heapMb}m`,
     ...(shortLived ? ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] : []),

@@ -27,7 +27,7 @@ async function refusal(values: readonly string[], environment: Record<string, st
 
 describe('graphshift dev neo4j says in one line what is wrong', () => {
   it.each([
-    [['--flight', '8491'], '--flight is not there yet'],
+    [['--flight', '-1'], '--flight is "-1"; it must be a whole number from 0 to 65535'],
     [['--bolt', 'seven'], '--bolt is "seven"; it must be a whole number from 0 to 65535'],
     [['--max-databases', '1'], '--max-databases is "1"; it must be a whole number of at least 2'],
   ])('with %j', async (values, said) => {

@@ -27,6 +27,8 @@ export interface Neo4jForTests {
   readonly external: boolean;
   /** `bolt://…` or `neo4j://…`, the same over restarts. */
   readonly url: string;
+  /** Where it serves Arrow Flight, with the option `flight`; another one after each restart. */
+  readonly flight: { readonly host: string; readonly port: number } | undefined;
   readonly user: string;
   readonly password: string;
   /** Directory of the server's data; empty for an external one. */
@@ -54,6 +56,8 @@ export interface Neo4jOptions {
   readonly own?: boolean;
   /** Of the development kernel: dbms.max_databases. @default 100 */
   readonly maxDatabases?: number;
+  /** Serves Arrow Flight, which the development kernel does whatever NEO4J_TEST_URI says. @default idleSeconds 600 */
+  readonly flight?: { readonly idleSeconds?: number };
 }
 
 const PASSWORD = 'for-tests-only';
@@ -65,12 +69,14 @@ function devProblem(): string | undefined {
 
 /** Registers the hooks that start, await and stop the server; to be called at the top of a test file. */
 export function useNeo4j(options: Neo4jOptions = {}): Neo4jForTests {
-  const uri = options.own ? undefined : process.env.NEO4J_TEST_URI;
+  const uri = options.own || options.flight ? undefined : process.env.NEO4J_TEST_URI;
   const server = uri ? new ExternalServer(uri) : new DevServer(options);
   beforeAll(() => server.start());
   beforeEach((context) => {
     if (server.problem)
-      context.skip(options.own ? server.problem : `${server.problem} (or set NEO4J_TEST_URI)`);
+      context.skip(
+        options.own || options.flight ? server.problem : `${server.problem} (or set NEO4J_TEST_URI)`,
+      );
   });
   afterAll(() => server.stop());
   return server;
@@ -80,6 +86,7 @@ abstract class ServerUnderTest implements Neo4jForTests {
   abstract readonly problem: string | undefined;
   abstract readonly external: boolean;
   abstract readonly url: string;
+  abstract readonly flight: Neo4jForTests['flight'];
   abstract readonly user: string;
   abstract readonly password: string;
   abstract readonly data: string;
@@ -136,6 +143,11 @@ class DevServer extends ServerUnderTest {
     this.#options = options;
   }
 
+  get flight(): Neo4jForTests['flight'] {
+    const url = this.#server?.flight;
+    return url === undefined ? undefined : { host: '127.0.0.1', port: Number(new URL(url).port) };
+  }
+
   get url(): string {
     return this.#url;
   }
@@ -170,7 +182,7 @@ class DevServer extends ServerUnderTest {
 
   async #launch(): Promise<void> {
     const port = this.#url ? Number(new URL(this.#url).port) : 0;
-    const { maxDatabases } = this.#options;
+    const { maxDatabases, flight } = this.#options;
     this.#server = await launchNeo4jDev(await buildNeo4jDev(), {
       data: this.#data,
       port,
@@ -178,6 +190,7 @@ class DevServer extends ServerUnderTest {
       heapMb: 512,
       shortLived: true,
       ...(maxDatabases !== undefined && { maxDatabases }),
+      ...(flight && { flight: 0, flightIdleSeconds: flight.idleSeconds ?? 600 }),
     });
     this.#url = this.#server.url;
   }
@@ -188,6 +201,7 @@ class ExternalServer extends ServerUnderTest {
   readonly external = true;
   readonly data = '';
   readonly url: string;
+  readonly flight = undefined;
   readonly user = process.env.NEO4J_TEST_USER ?? 'neo4j';
   readonly password = process.env.NEO4J_TEST_PASSWORD ?? '';
 

@@ -41,11 +41,15 @@ export function addDev(registry: Registry): void {
     .option('--max-databases <N>', 'dbms.max_databases (default: 100)')
     .option('--heap-mb <MB>', 'memory of the JVM heap', '1024')
     .option('--page-cache-mb <MB>', 'memory for pages of the stores', '128')
-    .option('--flight <PORT>', 'not there yet')
+    .option('--flight <PORT>', 'serve imports over Arrow Flight too, as GDS does; 0 takes a free port')
     .option('--json', 'print one JSON document and nothing else')
     .addHelpText(
       'after',
-      examples('dev neo4j', 'dev neo4j --bolt 17687 --data /tmp/neo4j-dev --password secret-word'),
+      examples(
+        'dev neo4j',
+        'dev neo4j --flight 8491',
+        'dev neo4j --bolt 17687 --data /tmp/neo4j-dev --password secret-word',
+      ),
     );
   act<Neo4jOptions>(neo4j, registry, serveNeo4j);
   group.addCommand(neo4j);
@@ -56,8 +60,6 @@ async function serveNeo4j(
   options: Neo4jOptions & { readonly json?: boolean },
   surroundings: Surroundings,
 ): Promise<number> {
-  if (options.flight !== undefined)
-    throw new GraphshiftError('USAGE', '--flight is not there yet: the development Neo4j serves Bolt alone');
   const numbers = {
     port: whole('--bolt', options.bolt, 0, 65_535),
     heapMb: whole('--heap-mb', options.heapMb, 256),
@@ -65,6 +67,7 @@ async function serveNeo4j(
     ...(options.maxDatabases !== undefined && {
       maxDatabases: whole('--max-databases', options.maxDatabases, 2),
     }),
+    ...(options.flight !== undefined && { flight: whole('--flight', options.flight, 0, 65_535) }),
   };
   const launcher = await loadLauncher();
   const { environment: env, signal, write } = surroundings;
@@ -83,7 +86,11 @@ async function serveNeo4j(
     });
   });
   if (!server) return signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done;
-  write(options.json ? `${toJson({ url: server.url, user: 'neo4j', data })}\n` : `READY ${server.url}\n`);
+  const { url, flight } = server;
+  if (flight) say(`Arrow Flight: ${flight}`);
+  write(
+    options.json ? `${toJson({ url, ...(flight && { flight }), user: 'neo4j', data })}\n` : `READY ${url}\n`,
+  );
   const reason = await Promise.race([toldToStop(signal), server.exited.then((how) => ({ how }))]);
   if (typeof reason !== 'string')
     throw new GraphshiftError('DEV_SERVER_FAILED', `the development Neo4j ended by itself (${reason.how})`);

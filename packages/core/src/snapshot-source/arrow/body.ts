@@ -6,9 +6,10 @@
 
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { batchOf, type PlacedMessage } from '@graphshift/flight/ipc';
 import { CompressionType } from 'apache-arrow/fb/compression-type';
 import { messageOf } from '../../platform/errors.ts';
-import { type ArrowMessage, batchOf, unreadable } from './messages.ts';
+import { unreadable } from './messages.ts';
 
 /** Batches up to this size, unpacked, are kept in memory. pyarrow and pandas write 64 Ki rows a batch. */
 const KEPT_BYTES = 32 * 2 ** 20;
@@ -66,7 +67,7 @@ export interface Body {
 export function openBody(
   fd: number,
   name: string,
-  message: ArrowMessage,
+  message: PlacedMessage,
   codecs: Codecs,
   scratch: string,
 ): Body {

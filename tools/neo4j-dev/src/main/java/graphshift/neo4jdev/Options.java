@@ -2,26 +2,41 @@
 package graphshift.neo4jdev;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
  * What the program is told: {@code --data DIR} and, with their defaults, {@code --bolt 7687} (0
- * takes a free port), {@code --max-databases 100} and {@code --page-cache-mb 64}. The password
- * comes in the environment variable {@value #PASSWORD_VARIABLE}, since arguments can be read by
- * everyone on the machine.
+ * takes a free port), {@code --max-databases 100} and {@code --page-cache-mb 64}. With {@code
+ * --flight PORT} it serves imports over Arrow Flight too, and aborts one that is idle for {@code
+ * --flight-idle-seconds 600}. The password comes in the environment variable {@value
+ * #PASSWORD_VARIABLE}, since arguments can be read by everyone on the machine.
  */
 record Options(
-        Path data, int boltPort, long maxDatabases, long pageCacheMb, Optional<String> password) {
+        Path data,
+        int boltPort,
+        long maxDatabases,
+        long pageCacheMb,
+        OptionalInt flightPort,
+        Duration flightIdle,
+        Optional<String> password) {
     static final String PASSWORD_VARIABLE = "NEO4J_DEV_PASSWORD";
 
     /** What the kernel itself asks for by default (dbms.security.auth_minimum_password_length). */
     private static final int SHORTEST_PASSWORD = 8;
 
     private static final Set<String> NAMES =
-            Set.of("--data", "--bolt", "--max-databases", "--page-cache-mb");
+            Set.of(
+                    "--data",
+                    "--bolt",
+                    "--max-databases",
+                    "--page-cache-mb",
+                    "--flight",
+                    "--flight-idle-seconds");
 
     static Options parse(String[] arguments, Map<String, String> environment) throws Refusal {
         var given = pairs(arguments);
@@ -34,6 +49,10 @@ record Options(
                 (int) number(given, "--bolt", 7687, 0, 65535),
                 number(given, "--max-databases", 100, 2, Integer.MAX_VALUE),
                 number(given, "--page-cache-mb", 64, 8, Integer.MAX_VALUE),
+                given.containsKey("--flight")
+                        ? OptionalInt.of((int) number(given, "--flight", 0, 0, 65535))
+                        : OptionalInt.empty(),
+                Duration.ofSeconds(number(given, "--flight-idle-seconds", 600, 1, 86_400)),
                 password(environment));
     }
 

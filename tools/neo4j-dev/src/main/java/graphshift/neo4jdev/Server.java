@@ -4,6 +4,7 @@ package graphshift.neo4jdev;
 import static org.neo4j.configuration.GraphDatabaseSettings.SYSTEM_DATABASE_NAME;
 
 import graphshift.neo4jdev.edition.DevEditionModule;
+import graphshift.neo4jdev.flight.FlightEndpoint;
 
 import org.neo4j.configuration.Config;
 import org.neo4j.configuration.GraphDatabaseInternalSettings;
@@ -14,6 +15,7 @@ import org.neo4j.configuration.connectors.HttpsConnector;
 import org.neo4j.configuration.helpers.PortBindException;
 import org.neo4j.configuration.helpers.SocketAddress;
 import org.neo4j.dbms.api.DatabaseManagementService;
+import org.neo4j.exceptions.KernelException;
 import org.neo4j.graphdb.facade.DatabaseManagementServiceFactory;
 import org.neo4j.graphdb.facade.GraphDatabaseDependencies;
 import org.neo4j.io.ByteUnit;
@@ -41,13 +43,16 @@ final class Server {
     private final int port;
     private final CountDownLatch stopped = new CountDownLatch(1);
 
+    /** Set where it serves Arrow Flight. */
+    private FlightEndpoint flight;
+
     private Server(DatabaseManagementService management, int port) {
         this.management = management;
         this.port = port;
     }
 
     static Server start(Options options, Path home) throws Refusal {
-        int port = usablePort(options.boltPort());
+        int port = usablePort(options.boltPort(), "--bolt");
         try {
             var management =
                     new DatabaseManagementServiceFactory(DbmsInfo.COMMUNITY, DevEditionModule::new)
@@ -58,7 +63,7 @@ final class Server {
             return new Server(management, port);
         } catch (RuntimeException failure) {
             for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-                if (cause instanceof PortBindException) throw portTaken(port);
+                if (cause instanceof PortBindException) throw portTaken(port, "--bolt");
             }
             throw Refusal.failed("the kernel did not start: " + innermost(failure), failure);
         }
@@ -72,7 +77,25 @@ final class Server {
         return (GraphDatabaseAPI) management.database(SYSTEM_DATABASE_NAME);
     }
 
+    /**
+     * @return its address
+     */
+    String serveFlight(Options options, Path home) throws Refusal {
+        int wanted = usablePort(options.flightPort().orElseThrow(), "--flight");
+        try {
+            flight = FlightEndpoint.start(management, HOST, wanted, home, options.flightIdle());
+        } catch (IOException | KernelException | RuntimeException failure) {
+            throw Refusal.failed("Arrow Flight did not start: " + innermost(failure), failure);
+        }
+        return "grpc://" + HOST + ":" + flight.port();
+    }
+
     void stop() {
+        try {
+            if (flight != null) flight.close();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
         management.shutdown();
         stopped.countDown();
     }
@@ -109,20 +132,20 @@ final class Server {
     }
 
     /** Looks before the kernel does, which would take seconds to tell. */
-    private static int usablePort(int wanted) throws Refusal {
+    private static int usablePort(int wanted, String option) throws Refusal {
         try (var probe = new ServerSocket(wanted, 1, InetAddress.getByName(HOST))) {
             return probe.getLocalPort();
         } catch (IOException problem) {
-            if (String.valueOf(problem.getMessage()).contains("in use")) throw portTaken(wanted);
+            if (String.valueOf(problem.getMessage()).contains("in use")) throw portTaken(wanted, option);
             throw Refusal.wrongUse(
                     "port %d of %s cannot be used: %s"
                             .formatted(wanted, HOST, problem.getMessage()));
         }
     }
 
-    private static Refusal portTaken(int port) {
+    private static Refusal portTaken(int port, String option) {
         return Refusal.wrongUse(
-                "port %d of %s is taken; name another with --bolt".formatted(port, HOST));
+                "port %d of %s is taken; name another with %s".formatted(port, HOST, option));
     }
 
     private static String innermost(Throwable failure) {
