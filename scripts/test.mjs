@@ -122,7 +122,7 @@ async function main(args) {
       await check('types', () => turbo('typecheck', undefined, env)),
     );
     say('tests …');
-    tests = await runTests(args, env);
+    tests = await runTests(args, { ...env, GRAPHSHIFT_TEST_BUILDS: 'true' });
   }
   const account = closingAccount(checks, tests.run, tests.exitCode);
   for (const line of account.lines) say(line);
