@@ -51,7 +51,7 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
     await redis.stop();
     throw error;
   });
-  const sides = { redisUrl: redis.url, url: server.url };
+  const sides = { redisUrl: redis.url, url: server.url, serverPid: server.pid };
   try {
     const small = await makeGraph(context, 'small', WARM_UP_NODES);
     for (const side of SIDES) await measure(context, side, small, sides);
@@ -63,9 +63,7 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
       for (const side of SIDES) {
         const figures = await measure(context, side, whole, sides);
         measured[side].push(figures);
-        context.say(
-          `${repetition} of ${context.repetitions}: ${side}: ${figures.seconds.toFixed(1)} s, ${(figures.peakMemory / 1e6).toFixed(0)} MB`,
-        );
+        context.say(`${repetition} of ${context.repetitions}: ${side}: ${describe(figures)}`);
       }
     }
     return resultOf(measured, whole.rows);
@@ -73,6 +71,11 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
     await server.kill();
     await redis.stop();
   }
+}
+
+function describe({ seconds, serverCpu, clientCpu, peakMemory }: Measured): string {
+  const cpu = `${serverCpu.toFixed(1)} + ${clientCpu.toFixed(1)} s CPU of server and client`;
+  return `${seconds.toFixed(1)} s, ${cpu}, ${(peakMemory / 1e6).toFixed(0)} MB`;
 }
 
 const SIDES: readonly Side[] = ['graphshift', 'unwind', 'load-csv'];
@@ -101,13 +104,14 @@ interface Servers {
   readonly redisUrl: string;
   /** Of Neo4j. */
   readonly url: string;
+  readonly serverPid: number;
 }
 
 async function measure(context: BenchContext, side: Side, graph: Graph, servers: Servers): Promise<Measured> {
   const found =
     side === 'graphshift'
       ? await deploy(context, graph, servers)
-      : await byHand(context, side, servers.url, graph.path);
+      : await byHand(context, side, servers, graph.path);
   if (found.rows !== graph.rows) throw new Error(`${side} stored ${found.rows} of ${graph.rows} rows`);
   return found;
 }
@@ -123,14 +127,14 @@ async function deploy({ signal }: BenchContext, graph: Graph, servers: Servers):
 async function byHand(
   { directory, signal }: BenchContext,
   side: Exclude<Side, 'graphshift'>,
-  url: string,
+  { url, serverPid }: Servers,
   path: string,
 ): Promise<Measured> {
   const scratch = join(directory, 'csv');
   await mkdir(scratch);
   const { stdout } = await promisify(execFile)(
     'python3',
-    [SCRIPT, side, url, PASSWORD, 'by-hand', path, scratch],
+    [SCRIPT, side, url, PASSWORD, 'by-hand', path, scratch, String(serverPid)],
     { signal },
   );
   await rm(scratch, { recursive: true });
@@ -149,6 +153,7 @@ function resultOf(measured: Readonly<Record<Side, readonly Measured[]>>, rows: n
   const { graphshift, unwind } = measured;
   const seconds = (side: Side) => measured[side].map((figures) => figures.seconds);
   const perSecond = (side: Side) => seconds(side).map((value) => rows / value);
+  const cpu = ({ serverCpu, clientCpu }: Measured) => serverCpu + clientCpu;
   const megabytes = (figures: readonly Measured[]) => figures.map(({ peakMemory }) => peakMemory / 1e6);
   return {
     subject: 'Graphshift',
@@ -172,6 +177,18 @@ function resultOf(measured: Readonly<Record<Side, readonly Measured[]>>, rows: n
         unit: 'a second',
         values: perSecond('graphshift'),
         reference: perSecond('unwind'),
+      },
+      {
+        what: 'CPU of server and client beside the plain script',
+        unit: 's',
+        values: graphshift.map(cpu),
+        reference: unwind.map(cpu),
+      },
+      {
+        what: 'CPU of the server alone',
+        unit: 's',
+        values: graphshift.map(({ serverCpu }) => serverCpu),
+        reference: unwind.map(({ serverCpu }) => serverCpu),
       },
       {
         what: 'peak memory of worker and loading process, beside the plain script',
