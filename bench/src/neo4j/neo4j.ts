@@ -15,9 +15,6 @@ import type { Deployed, WorkerCommands } from './worker-commands.ts';
 
 const SCRIPT = join(ROOT, 'bench', 'src', 'neo4j', 'reference.py');
 const TIMESTAMP = 1_700_000_000;
-/** The server compiles what runs often; each side meets it warm. */
-const WARM_UP_NODES = 20_000;
-
 const NOTES = [
   'Graphshift: a worker process as `graphshift worker` opens it takes one snapshot from its record to the alias: gate, check of every id and end, rows over Bolt in its loading process, removal of its load label, certificate, counts of the store, cutover. Seconds are from the record to `live`; memory is that of the worker and of its loading process, each at its peak, added.',
   'Plain script: the official Python driver, `UNWIND $rows` of 10,000 maps a transaction in one session, uniqueness constraints made first, rows read by pyarrow batch by batch (bench/src/neo4j/reference.py). No check, no proof, no way back. Seconds are of constraints and rows.',
@@ -37,6 +34,10 @@ export const neo4j: Benchmark = {
       says: 'nodes of two labels; there are three relationships a node, of two types',
       default: 1_000_000,
     },
+    'warm-up-nodes': {
+      says: 'nodes of the graph that each side loads before, for the compiler of the server',
+      default: 100_000,
+    },
   },
   repetitions: 1,
   run: runNeo4j,
@@ -53,7 +54,7 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
   });
   const sides = { redisUrl: redis.url, url: server.url, serverPid: server.pid };
   try {
-    const small = await makeGraph(context, 'small', WARM_UP_NODES);
+    const small = await makeGraph(context, 'small', context.sizes['warm-up-nodes'] ?? 1);
     for (const side of SIDES) await measure(context, side, small, sides);
     context.say('warm');
     const whole = await makeGraph(context, 'whole', context.sizes['graph-nodes'] ?? 1);
