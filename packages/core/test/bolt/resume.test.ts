@@ -10,9 +10,9 @@ import type { GraphshiftError } from '../../src/platform/errors.ts';
 import { databaseName } from '../../src/snapshot/names.ts';
 import { expectWhole, killLoaders, loadWhole, until, useBolt } from './bench.ts';
 
-const PEOPLE = 1500;
-const COMPANIES = 30;
-const KNOWS = 2000;
+const PEOPLE = 700;
+const COMPANIES = 14;
+const KNOWS = 1000;
 const NODES = PEOPLE + COMPANIES;
 const ROWS = NODES + KNOWS + PEOPLE;
 /** Small batches, so that a kill has many places to fall on. */
@@ -63,7 +63,7 @@ const CUTS: readonly [string, () => Promise<boolean>][] = [
   ['in nodes', async () => (await written()) >= NODES / 3],
   ['after the nodes', async () => (await written()) >= NODES],
   ['in relationships', async () => (await written()) >= NODES + KNOWS / 2],
-  ['while the load label goes', async () => (await written()) === ROWS && (await labelled()) < NODES - 200],
+  ['while the load label goes', async () => (await written()) === ROWS && (await labelled()) < NODES - 100],
 ];
 
 it('a load that is killed wherever it is ends with exact counts, and is gone on with until it is verified', async () => {
@@ -120,7 +120,7 @@ describe('two holders', () => {
 describe('what an earlier run left', () => {
   it('is begun again where the files are others', async () => {
     const first = await bench.open(
-      { path: await bench.simulate(T, 500, 100), timestamp: T, epoch: 1 },
+      { path: await bench.simulate(T, 300, 100), timestamp: T, epoch: 1 },
       SMALL,
     );
     await first.check();
@@ -132,7 +132,7 @@ describe('what an earlier run left', () => {
   });
 
   it('goes when the load is given up, and a mark of a higher epoch keeps a lower one out', async () => {
-    const path = await bench.simulate(T, 500, 100);
+    const path = await bench.simulate(T, 300, 100);
     const first = await bench.open({ path, timestamp: T, epoch: 5 });
     await rejects(bench.open({ path, timestamp: T, epoch: 4 }), 'FENCED');
     await rejects(first.seal(), 'INTERNAL');

@@ -26,7 +26,7 @@ export const LABEL_SEPARATOR = '\u001f';
 const FEWEST_NODES = 20_000;
 const MOST_NODE_CHUNKS = 64;
 /** Chunks of relationships are no smaller; a type with few rows is one chunk, which runs alone. */
-const FEWEST_RELATIONSHIPS = 5000;
+const FEWEST_RELATIONSHIPS = 2500;
 /** Eight buckets keep four sessions apart; more are for chunks that would take long to sort. */
 const USUAL_BUCKETS = 8;
 const MOST_BUCKETS = 16;
