@@ -115,7 +115,7 @@ describe('the size of a batch', () => {
       name: 'Thing',
       chunks: [{ key: 0, part: 0, buckets: [] }],
     } as unknown as GroupPlan;
-    await placeChunks(build, { groups: [group], buckets: 2, fingerprint: 'test' });
+    await placeChunks(build, { groups: [group], fingerprint: 'test' });
     const size = new BatchSize(1000);
     const writer = new ChunkWriter({ ...build, driver: poorServer(bench.driver, 300), size });
     const ids = Array.from({ length: 1000 }, (_, index) => `t${index}`);

@@ -1,6 +1,5 @@
 /** The loading process: one build, from the first look at the files to the counts of the finished graph. */
 
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serveParent } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
@@ -22,6 +21,7 @@ import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts'
 import type { BoltCommands, BoltJob, CheckedJob, FilledDatabase } from './load-commands.ts';
 import { type LoadPlan, planLoad } from './plan.ts';
 import { type Build, placeChunks, readChunks } from './progress-marks.ts';
+import { Stager } from './staging.ts';
 
 /** At most four reports a second. */
 const REPORT_EVERY_MS = 250;
@@ -35,6 +35,7 @@ interface Work {
   readonly listing: Listing;
   readonly duck: Duck;
   readonly plan: LoadPlan;
+  readonly stager: Stager;
   readonly build: Build;
   readonly size: BatchSize;
   rows: number;
@@ -82,7 +83,8 @@ async function check(job: BoltJob, report: Report): Promise<CheckedJob> {
   const build = { driver: openLoadDriver(job.access, settings.sessions), database, customer, epoch };
   const counters = { rows: 0, bytes: 0, reportedAt: 0 };
   const size = new BatchSize(settings.batchRows);
-  work = { job, manifest, listing, duck, plan, build, size, ...counters };
+  const stager = new Stager(duck, path, scratch);
+  work = { job, manifest, listing, duck, plan, stager, build, size, ...counters };
   tell(work, 'checking', report, true);
   return { manifest, fingerprint: plan.fingerprint };
 }
@@ -109,17 +111,16 @@ async function relationships(report: Report): Promise<undefined> {
 }
 
 async function fillKind(current: Work, kind: GroupKind, report: Report): Promise<void> {
-  const { build, duck, plan, size, job } = current;
+  const { build, duck, plan, stager, size, job } = current;
   const onRows = (rows: number) => {
     current.rows += rows;
     tell(current, kind, report);
   };
-  const { settings, path, scratch } = job;
-  await fill({ build, duck, plan, settings, path, scratch, size, onRows }, kind);
+  await fill({ build, duck, plan, settings: job.settings, stager, size, onRows }, kind);
   for (const group of plan.groups) {
     if (group.kind !== kind) continue;
     current.bytes += group.bytes;
-    await rm(join(job.scratch, `${kind}-${group.index}`), { recursive: true, force: true });
+    await stager.remove(group);
   }
   tell(current, kind, report, true);
 }
@@ -135,7 +136,7 @@ async function finish(report: Report): Promise<FilledDatabase> {
   const { settings } = job;
   duck.close();
   tell(current, 'sealing', report, true);
-  await stripNodes(build, settings, () => tell(current, 'sealing', report));
+  await stripNodes(build, plan, settings, () => tell(current, 'sealing', report));
   if (settings.keepId && settings.indexId) await indexIds(build, plan, settings.idProperty);
   const counts = await certifyCounts(build, plan);
   await build.driver.close();
