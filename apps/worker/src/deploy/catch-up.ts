@@ -47,11 +47,20 @@ export async function catchUp(held: HeldDeployment): Promise<void> {
       break;
   }
   if (complete) {
+    if (!(await backend.store.certificate(database))) throw unproven(database, record.id);
     await held.say(`${database} is complete already; only the cutover is left`);
     held.record = { ...record, database };
     await switchAlias(held);
   } else if (contentHash !== undefined && contentHash === alias?.properties.contentHash)
     await skip(held, `unchanged: it has the content of snapshot ${alias.properties.snapshot}, which is live`);
+}
+
+/** Nothing loads into a complete database, and nobody vouches for this one: it may be a person's own. */
+function unproven(database: string, id: string): GraphshiftError {
+  return new GraphshiftError(
+    'CONFLICT',
+    `database ${database} is there, complete, and has no load certificate: another program filled it, or the certificate is lost. Move the alias to it by hand, or drop it and run \`graphshift deployments retry ${id}\``,
+  );
 }
 
 async function adopt(held: HeldDeployment, database: string): Promise<void> {

@@ -69,14 +69,18 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
 }
 
 /**
- * A deployment that cannot be claimed while the store does not answer, or its breaker is open, waits and says why. One in
+ * A deployment that cannot be claimed while the store does not answer, refuses, or its breaker is open, waits and says why. One in
  * the middle of its work stays as it is: only who claims it may judge it.
  */
 async function waitForStore(context: DeployContext, pickup: Pickup, problem: Error): Promise<Outcome> {
   const { deployment: id, run } = pickup.payload;
   const { clock, deployments, log, settings } = context.backend;
   const delayMs = settings.orchestrator.health_check_retry_delay * 1000;
-  const reason = `the store does not answer: ${problem.message}`;
+  // What it will not do whatever the time is no silence.
+  const refused = problem instanceof GraphshiftError && problem.class === 'permanent';
+  const reason = refused
+    ? `the store refuses: ${problem.message}. ${problem.action}`
+    : `the store does not answer: ${problem.message}`;
   log.warn({ deploymentId: id }, `${id}: ${reason}`);
   const record = await deployments.get(id);
   if (record && (IDLE_STATES as readonly State[]).includes(record.state)) {

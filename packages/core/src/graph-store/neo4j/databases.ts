@@ -99,8 +99,10 @@ export class Databases {
     try {
       return { ...base, ...(await this.#stateOf(name, id)) };
     } catch (error) {
-      if (/\.DatabaseNotFound$/.test(serverCode(error))) return undefined;
-      if (isBroken(error) || /\.Security\./.test(serverCode(error))) throw error;
+      // A server that has just started may not know yet where a database is that it lists.
+      if (/\.DatabaseNotFound$/.test(serverCode(error)) && !(await this.exists(name))) return undefined;
+      if (error instanceof GraphshiftError || isBroken(error) || /\.Security\./.test(serverCode(error)))
+        throw error;
       return { ...base, state: 'unknown' };
     }
   }
@@ -115,12 +117,13 @@ export class Databases {
 
   /**
    * Whether there is anything in it, asked first, and its mark: the mark comes before everything else and goes last, so
-   * what has something in it and then no mark is complete.
+   * what has something in it and then no mark is complete. Asked of the leader: another member of a cluster may not know
+   * yet that the mark is gone.
    */
   async #look(name: string): Promise<{ filled: boolean; mark: StoredMark | undefined }> {
-    const session = await this.#connection.session(name, 'READ');
+    const session = await this.#connection.session(name);
     try {
-      return await session.executeRead(async (tx) => {
+      return await session.executeWrite(async (tx) => {
         const { records } = await tx.run('MATCH (n) RETURN 1 AS one LIMIT 1');
         return { filled: records.length > 0, mark: await markIn(tx) };
       });

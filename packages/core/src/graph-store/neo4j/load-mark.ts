@@ -31,9 +31,9 @@ export interface StoredMark extends LoadMark {
   readonly certificate?: LoadCertificate;
 }
 
-/** The mark, or undefined where there is none. */
+/** The mark, or undefined where there is none. By way of a write, so that the leader answers and nobody who lags. */
 export async function readMark(driver: Driver, database: string): Promise<StoredMark | undefined> {
-  return inDatabase(driver, database, (session) => session.executeRead((tx) => markIn(tx)));
+  return inDatabase(driver, database, (session) => session.executeWrite((tx) => markIn(tx)));
 }
 
 /** Makes the mark of a new build, or takes an unsealed one over: see `raiseEpoch`. @throws FENCED */
@@ -110,7 +110,7 @@ export async function sealMark(
 export async function removeMark(driver: Driver, database: string, epoch: number): Promise<void> {
   await inDatabase(driver, database, async (session) => {
     // Readers do not find them either; a build that is not sealed needs them.
-    if ((await session.executeRead((tx) => markIn(tx)))?.sealed)
+    if ((await session.executeWrite((tx) => markIn(tx)))?.sealed)
       for (const name of [MARK_CONSTRAINT, CHUNK_CONSTRAINT])
         await session.run(`DROP CONSTRAINT ${name} IF EXISTS`);
     await session.executeWrite(async (tx) => {
