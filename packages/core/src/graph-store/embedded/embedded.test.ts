@@ -160,6 +160,21 @@ describe('embedded store', () => {
     expect(await store.health()).toMatchObject({ reachable: false, writable: false });
   });
 
+  it.each([
+    ['is not there, as while its disk is not mounted', (path: string) => rm(path, { recursive: true })],
+    ['cannot be read', (path: string) => rm(path, { recursive: true }).then(() => writeFile(path, ''))],
+  ])('does not pass for an empty store where its directory %s', async (_, spoil) => {
+    await spoil(directory);
+    const questions = [
+      () => store.list(),
+      () => store.list({ customer: 'acme' }),
+      () => store.alias('acme'),
+      () => store.epochFloor('acme'),
+      () => store.takeOver('acme', 9),
+    ];
+    for (const ask of questions) await rejects(ask(), 'STORE_UNREACHABLE');
+  });
+
   it('reports an alias that somebody broke instead of guessing', async () => {
     await symlink('../cutovers/acme/1.ff', join(directory, 'aliases', 'acme'));
     await rejects(store.alias('acme'), 'STORE_UNFIT');
