@@ -57,7 +57,10 @@ const TO_LIVE: State[] = ['gated', 'loading', 'verifying', 'switching', 'live'];
 
 describe('discovery', () => {
   it('knows the customers for whom something waits behind a head, and no others', async () => {
-    for (const [customer, timestamps] of [['acme', [100]], ['beta', [100, 200]]] as const)
+    for (const [customer, timestamps] of [
+      ['acme', [100]],
+      ['beta', [100, 200]],
+    ] as const)
       for (const timestamp of timestamps) await store.discover(snapshot(timestamp, customer));
     expect(await store.customers()).toEqual(['acme', 'beta']);
     expect(await store.customersWaiting()).toEqual(['beta']);

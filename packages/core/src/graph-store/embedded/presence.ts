@@ -43,6 +43,17 @@ export class Presence {
     }
   }
 
+  /** @throws STORE_UNREACHABLE, saying how a new store comes to be */
+  async require(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      const [databases, aliases] = [this.#layout.area('databases'), this.#layout.area('aliases')];
+      const anew = `A worker makes a new one where nothing is live; where the old one is lost for good, make ${databases} and ${aliases} by hand, then see \`graphshift doctor\``;
+      throw new GraphshiftError('STORE_UNREACHABLE', `${messageOf(error)} ${anew}`, { cause: error });
+    }
+  }
+
   async #look(): Promise<void> {
     try {
       for (const area of ['databases', 'aliases'] as const) await stat(this.#layout.area(area));

@@ -71,8 +71,9 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     kind: 'embedded',
     // A reader that has a file open keeps it, whatever becomes of its name.
     drainMs: 0,
-    start: async () => {
+    start: async ({ used = false } = {}) => {
       await importLadybug();
+      if (used) await presence.require();
       await startUsing(layout);
       await drops.sweep();
       log.debug({ directory: layout.root }, 'embedded store is ready');
