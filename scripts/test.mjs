@@ -18,10 +18,27 @@ import { endWithParent } from './watchdog.mjs';
 
 const say = (line) => console.log(line);
 
-/** The environment of the tests: the caller's without what would lead them to the caller's own services. */
+/** Settings that have a name of their own, without a prefix; a test holds them against the settings. */
+export const BARE_SETTINGS = [
+  'REDIS_URL',
+  'HEALTH_PORT',
+  'HEARTBEAT_INTERVAL',
+  'HEARTBEAT_TIMEOUT',
+  'HEARTBEAT_WARNING_THRESHOLD',
+  'HEARTBEAT_CHECK_INTERVAL',
+  'EMERGENCY_THRESHOLD',
+  'EMERGENCY_RECOVERY_ENABLED',
+  'MAX_RETRY_ATTEMPTS',
+  'RETRY_DELAY_SECONDS',
+  'EXPONENTIAL_BACKOFF',
+  'CIRCUIT_BREAKER_THRESHOLD',
+  'CIRCUIT_BREAKER_TIMEOUT',
+];
+
+/** The environment of the tests: the caller's without what would lead them to the caller's own services and settings. */
 export function testEnvironment(env) {
   const kept = Object.entries(env).filter(
-    ([name]) => name !== 'REDIS_URL' && !name.startsWith('GRAPHSHIFT_'),
+    ([name]) => !BARE_SETTINGS.includes(name) && !name.startsWith('GRAPHSHIFT_'),
   );
   return Object.fromEntries(kept);
 }

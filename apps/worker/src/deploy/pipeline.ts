@@ -10,8 +10,8 @@ import {
   withDeadline,
 } from '@graphshift/core';
 import { catchUp } from './catch-up.ts';
-import { type DeployContext, HeldDeployment } from './deployment.ts';
-import { settleError } from './settle.ts';
+import { type DeployContext, HeldDeployment, Hold } from './deployment.ts';
+import { isStoreAway, settleError } from './settle.ts';
 import { gate } from './steps/gate.ts';
 import { load } from './steps/load.ts';
 import { retire } from './steps/retire.ts';
@@ -62,7 +62,7 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
     }
     return { kind: 'done', record: held.record, note: `${id} is ${held.record.state}` };
   } catch (error) {
-    return await settleError(held, error);
+    return await settleError(held, excuse(held, error));
   } finally {
     unwatch();
   }
@@ -120,6 +120,13 @@ async function readEpochFloor(context: DeployContext, customer: string): Promise
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Where nothing of the deployment was tried yet, a store that is away costs it no attempt. */
+function excuse({ record, context }: HeldDeployment, error: unknown): unknown {
+  if (!isStoreAway(error) || !(IDLE_STATES as readonly State[]).includes(record.state)) return error;
+  const { health_check_retry_delay: seconds } = context.backend.settings.orchestrator;
+  return new Hold(`the store does not answer: ${error.message}`, seconds * 1000);
 }
 
 /**

@@ -15,6 +15,11 @@ import { type HeldDeployment, Hold } from './deployment.ts';
 /** Soon enough that a stopping worker's deployments go on elsewhere at once. */
 const GIVE_BACK_MS = 200;
 
+/** Whether the store did not answer, or not yet. */
+export function isStoreAway(error: unknown): error is GraphshiftError {
+  return error instanceof GraphshiftError && ['STORE_UNREACHABLE', 'STORE_BUSY'].includes(error.code);
+}
+
 /** What an error in a step comes to: the record is moved accordingly, and the job with it. */
 export async function settleError(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   try {
@@ -120,8 +125,8 @@ async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outco
 }
 
 async function retry(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
-  const { clock, settings } = held.context.backend;
-  const delayMs = backoffMs(settings.orchestrator.retry_backoff_base, attempts);
+  const { clock } = held.context.backend;
+  const delayMs = retryDelayMs(held, error, attempts);
   await leaveBuild(held);
   const step = held.record.state;
   await held.advance('retrying', {
@@ -135,6 +140,16 @@ async function retry(held: HeldDeployment, error: GraphshiftError, attempts: num
     code: error.code,
   });
   return { kind: 'retry', delayMs, error };
+}
+
+/**
+ * A store that restarts may answer well before it can do everything: after a second failure of its own it is left alone as
+ * long as at a closed gate, so that the attempts outlast the restart.
+ */
+function retryDelayMs(held: HeldDeployment, error: GraphshiftError, attempts: number): number {
+  const { retry_backoff_base, health_check_retry_delay } = held.context.backend.settings.orchestrator;
+  const delayMs = backoffMs(retry_backoff_base, attempts);
+  return isStoreAway(error) && attempts > 1 ? Math.max(delayMs, health_check_retry_delay * 1000) : delayMs;
 }
 
 async function die(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {

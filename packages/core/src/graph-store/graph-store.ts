@@ -234,6 +234,12 @@ export interface QueryResult {
 /** Where a query goes: the customer's alias, resolved once a query, or one database by name. */
 export type QueryTarget = { readonly alias: string } | { readonly database: string };
 
+/** What whoever opens a store knows of it. */
+export interface StoreExpectation {
+  /** It was in use before, or is only read: one that is not there must not be made anew. @default false */
+  readonly used?: boolean;
+}
+
 export interface GraphStore extends Service {
   readonly kind: string;
   /** How long a reader may go on with a database that the alias left, in milliseconds, unless the settings say. */
@@ -249,7 +255,7 @@ export interface GraphStore extends Service {
    */
   readers?(database: string): Promise<number | undefined>;
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
-  start(): Promise<void>;
+  start(expects?: StoreExpectation): Promise<void>;
   stop(): Promise<void>;
   /** Never throws: a store that does not answer is `reachable: false`. */
   health(): Promise<StoreHealth>;

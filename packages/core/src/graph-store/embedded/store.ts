@@ -15,6 +15,7 @@ import { importLadybug } from './ladybug.ts';
 import { Layout } from './layout.ts';
 import { openEmbeddedLoad } from './load.ts';
 import { loaderPercent } from './loader-memory.ts';
+import { Presence } from './presence.ts';
 import { QueryRunner } from './query.ts';
 
 export interface EmbeddedStoreOptions {
@@ -46,6 +47,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
   const databases = new Databases(layout, fence);
   const aliases = new Aliases(layout, fence, databases, log);
   const drops = new Drops(layout, fence, aliases);
+  const presence = new Presence(layout);
   const queries = new QueryRunner({
     memoryBytes: options.queryMemoryBytes ?? GIBIBYTE,
     processes: options.queryProcesses ?? 4,
@@ -69,35 +71,40 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     kind: 'embedded',
     // A reader that has a file open keeps it, whatever becomes of its name.
     drainMs: 0,
-    start: async () => {
+    start: async ({ used = false } = {}) => {
       await importLadybug();
+      if (used) await presence.require();
       await startUsing(layout);
       await drops.sweep();
       log.debug({ directory: layout.root }, 'embedded store is ready');
     },
     stop: () => queries.stop(),
     health: () => health(layout),
-    list: async ({ customer } = {}) => ({
-      databases: await databases.list(customer),
-      aliases: await aliases.list(customer),
-    }),
-    alias: (customer) => aliases.read(customer),
-    epochFloor: async (customer) =>
-      Math.max(
-        await fence.highest(customer),
-        await fence.highestPrepared(customer),
-        await databases.highestMark(customer),
-        (await aliases.read(customer))?.properties.epoch ?? 0,
+    list: ({ customer } = {}) =>
+      presence.during(async () => ({
+        databases: await databases.list(customer),
+        aliases: await aliases.list(customer),
+      })),
+    alias: (customer) => presence.during(() => aliases.read(customer)),
+    epochFloor: (customer) =>
+      presence.during(async () =>
+        Math.max(
+          await fence.highest(customer),
+          await fence.highestPrepared(customer),
+          await databases.highestMark(customer),
+          (await aliases.read(customer))?.properties.epoch ?? 0,
+        ),
       ),
     openLoad: (request, loadOptions = {}) => openEmbeddedLoad(databases, request, loader, loadOptions),
     certificate: (database) => databases.certificate(database),
     counts: async (database) => queries.counts(await readable(database)),
     carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
-    takeOver: async (customer, epoch) => {
-      await fence.raise(customer, epoch);
-      return aliases.read(customer);
-    },
+    takeOver: (customer, epoch) =>
+      presence.during(async () => {
+        await fence.raise(customer, epoch);
+        return aliases.read(customer);
+      }),
     prepareAlias: (change) => aliases.prepare(change),
     prepareDrop: (customer, name, epoch) => drops.prepare(customer, name, epoch),
     query: async (target, cypher, queryOptions = {}) =>

@@ -189,7 +189,7 @@ export class Recovery {
     const ended = await recoveries.keep(report, raised);
     const what = raised
       ? `${kind} failed: EMERGENCY: ${raised.reason}`
-      : `${kind} done: ${ids.length} deployments handed on${ended ? '; its emergency is over' : ''}`;
+      : `${kind} done: ${ids.length === 1 ? '1 deployment' : `${ids.length} deployments`} handed on${ended ? '; its emergency is over' : ''}`;
     await deployments.recordAction({ by, action: what, target: instance });
     if (raised) log.error({ instance, step: raised.step }, `EMERGENCY: ${raised.reason}`);
     else log.info({ instance, deployments: ids }, `${instance}: ${what}`);
