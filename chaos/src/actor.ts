@@ -5,10 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Link, openLink, type Program, startProgram } from '@graphshift/testkit';
 import type { Part } from './actor-program.ts';
 import { Orders } from './orders.ts';
-import type { Sin } from './times.ts';
+import { type Sin, START_AGAIN } from './times.ts';
 
 /** As an orchestrator starts a container again that ended. */
 const AGAIN_MS = 300;
+/** What a monitor logs that begins one. */
+const RECOVERY = /"(recovery|emergency) of \S+ begins: /;
 
 export interface ActorOptions {
   readonly name: string;
@@ -36,6 +38,10 @@ export class Actor {
   #running: Promise<void> = Promise.resolve();
   /** Ends that nobody asked for. */
   exits = 0;
+  /** Those among them of one that others had recovered. */
+  gaveUp = 0;
+  /** Recoveries of others that it has begun. */
+  recoveries = 0;
   #told = 0;
 
   constructor(options: ActorOptions) {
@@ -125,6 +131,7 @@ export class Actor {
     if (!this.#wanted || this.#program !== program) return;
     this.exits++;
     const { exitCode, signalCode } = program.process;
+    if (exitCode === START_AGAIN) this.gaveUp++;
     this.#options.note(`${this.name} ended by itself (${signalCode ?? exitCode})`);
     await wait(AGAIN_MS);
     if (this.#wanted && this.#program === program) await this.#live();
@@ -135,6 +142,7 @@ export class Actor {
     if (!program) return;
     const fresh = program.lines.slice(this.#told);
     this.#told = program.lines.length;
+    this.recoveries += fresh.filter((line) => RECOVERY.test(line)).length;
     const path = `${this.#options.directory}/${this.name}.log`;
     if (fresh.length > 0) appendFileSync(path, `${fresh.join('\n')}\n`);
   }

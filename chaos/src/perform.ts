@@ -7,8 +7,10 @@ import type { Fault, FaultKind } from './faults.ts';
 import { SCALED } from './times.ts';
 import type { World } from './world.ts';
 
-/** Longer than every lease: the locks of jobs, and what other processes are told of a frozen one. */
+/** Longer than every lease and the timeout of heartbeats: the frozen one has lost what it held. */
 const FREEZE_MS = SCALED.lockMs + 2000;
+/** Longer than the emergency threshold too. */
+const LONG_FREEZE_MS = 12_000;
 
 export interface Stage {
   readonly world: World;
@@ -119,9 +121,10 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   actor.signal('SIGSTOP');
   const customer = /(\w+)@\d+$/.exec(said ?? '')?.[1] ?? fault.customer;
   const { timestamp } = await world.snapshots.publish(customer, random, 'small');
-  await wait(FREEZE_MS);
+  const leastMs = fault.again ? LONG_FREEZE_MS : FREEZE_MS;
+  await wait(leastMs);
   const passed = async () => (world.judge.alias(customer)?.timestamp ?? 0) >= timestamp;
-  const overtaken = await world.waitFor(passed, stage.freezeMs - FREEZE_MS);
+  const overtaken = await world.waitFor(passed, stage.freezeMs - leastMs);
   actor.signal('SIGCONT');
   const meanwhile = overtaken ? `${customer}@${timestamp} went live meanwhile` : 'nothing newer went live';
   return `${actor.name} ${said ?? `not at ${fault.point}`}; ${meanwhile}`;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { randomOf } from '@graphshift/testkit';
+import type { Actor } from './actor.ts';
 import { checkAtRest, readAudit, unrest } from './checker.ts';
 import { drawFault, FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
 import { laneOf, PERFORM } from './perform.ts';
@@ -49,6 +50,10 @@ export interface Totals {
   readonly live: number;
   readonly reads: number;
   readonly exits: number;
+  /** Those exits of processes that others had recovered. */
+  readonly gaveUp: number;
+  /** Of silent processes, begun by monitors. */
+  readonly recoveries: number;
   readonly seconds: number;
   readonly failures: readonly string[];
   readonly evidence?: string;
@@ -179,6 +184,8 @@ class Suite {
 
   async #totals(): Promise<Totals> {
     const { judge, snapshots, installation, actors } = this.#world;
+    this.#world.keepLogs();
+    const sum = (count: (actor: Actor) => number) => actors.reduce((total, actor) => total + count(actor), 0);
     const audit = await readAudit(installation.redis.url).catch(() => []);
     const totals = {
       seed: this.#options.seed,
@@ -187,7 +194,9 @@ class Suite {
       published: snapshots.count,
       live: audit.filter(({ to }) => to === 'live').length,
       reads: judge.reads,
-      exits: actors.reduce((sum, { exits }) => sum + exits, 0),
+      exits: sum(({ exits }) => exits),
+      gaveUp: sum(({ gaveUp }) => gaveUp),
+      recoveries: sum(({ recoveries }) => recoveries),
       seconds: this.#seconds(),
       failures: judge.failures,
     };
@@ -201,7 +210,6 @@ class Suite {
     const directory = join(evidence, `seed-${seed}`);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
-    world.keepLogs();
     const keep = (name: string, text: string) => writeFileSync(join(directory, name), text);
     keep('failures.txt', `${world.judge.failures.join('\n')}\n`);
     keep('store.txt', await world.target.listing().catch(String));
@@ -217,9 +225,10 @@ class Suite {
 
 /** The closing line: totals by kind, and what to run again. */
 export function closingLine(totals: Totals): string {
-  const { seed, faults, published, live, reads, exits, seconds, failures, evidence } = totals;
+  const { seed, faults, published, live, reads, recoveries, exits, gaveUp, seconds, failures, evidence } =
+    totals;
   const count = Object.values(faults).reduce((sum, number) => sum + number, 0);
   const kinds = FAULT_KINDS.flatMap((kind) => (faults[kind] ? [`${kind} ${faults[kind]}`] : [])).join(', ');
-  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads, ${exits} exits, ${failures.length} failures in ${seconds} s`;
+  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads, ${recoveries} recoveries by monitors, ${exits} exits (${gaveUp} of recovered processes), ${failures.length} failures in ${seconds} s`;
   return evidence === undefined ? line : `${line}; evidence in ${evidence}`;
 }

@@ -19,7 +19,7 @@ import { Judge } from './judge.ts';
 import type { Told } from './reader-program.ts';
 import { customerOf, Snapshots } from './snapshots.ts';
 import type { Target } from './target.ts';
-import { CUSTOMERS, HELD, ORDINARY, PINNED, type Sin } from './times.ts';
+import { CUSTOMERS, HELD, ORDINARY, PINNED, SCALED_RESILIENCE, type Sin } from './times.ts';
 
 const WORKERS = 2;
 const LOOK_EVERY_MS = 250;
@@ -111,6 +111,7 @@ export class World {
       // What a Redis that was thrown back forgot to be waiting is found by a full scan.
       GRAPHSHIFT_ORCHESTRATOR_FULL_SCAN_INTERVAL: '2',
       GRAPHSHIFT_LOG_FILES: 'false',
+      ...SCALED_RESILIENCE,
     };
   }
 
