@@ -16,6 +16,10 @@ export interface ActorOptions {
   readonly name: string;
   readonly role: Part['role'];
   readonly redisPort: number;
+  /** Where the store's server listens, where it has one. */
+  readonly storePort?: number | undefined;
+  /** By which it finds the store. @param port of its link there */
+  readonly storeEnvironment: (port?: number) => Readonly<Record<string, string>>;
   /** Of the whole installation. */
   readonly environment: Readonly<Record<string, string>>;
   /** The program `actor-program`, from its source or built. */
@@ -31,6 +35,7 @@ export class Actor {
   readonly orders: Orders;
   readonly #options: ActorOptions;
   #link: Link | undefined;
+  #storeLink: Link | undefined;
   #program: Program | undefined;
   /** Whether it is to run; while it is, an end of its own is answered by a new start. */
   #wanted = false;
@@ -56,9 +61,16 @@ export class Actor {
     return this.#link;
   }
 
+  /** To the store's server, where it has one. */
+  get storeLink(): Link | undefined {
+    return this.#storeLink;
+  }
+
   /** @param extra environment of this life alone */
   async start(extra: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.#link ??= await openLink(this.#options.redisPort);
+    const { redisPort, storePort } = this.#options;
+    this.#link ??= await openLink(redisPort);
+    if (storePort !== undefined) this.#storeLink ??= await openLink(storePort);
     this.#extra = extra;
     this.#wanted = true;
     await this.#live();
@@ -82,7 +94,9 @@ export class Actor {
   async stop(): Promise<void> {
     if (this.#program) await this.kill();
     await this.#link?.close();
+    await this.#storeLink?.close();
     this.#link = undefined;
+    this.#storeLink = undefined;
   }
 
   /**
@@ -116,11 +130,12 @@ export class Actor {
   }
 
   #launch(): Program {
-    const { environment, directory, role, sin, program } = this.#options;
+    const { environment, storeEnvironment, directory, role, sin, program } = this.#options;
     const part: Part = { name: this.name, role, orders: directory, ...(sin && { sin }) };
     this.#told = 0;
     return startProgram(program, [JSON.stringify(part)], {
       ...environment,
+      ...storeEnvironment(this.#storeLink?.port),
       REDIS_URL: `redis://127.0.0.1:${this.link.port}`,
       ...this.#extra,
     });

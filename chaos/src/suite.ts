@@ -9,6 +9,7 @@ import type { Actor } from './actor.ts';
 import { checkAtRest, readAudit, unrest } from './checker.ts';
 import { drawFault, FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
 import { laneOf, PERFORM } from './perform.ts';
+import type { StoreKind } from './target.ts';
 import type { Sin } from './times.ts';
 import { findFaketime, World } from './world.ts';
 
@@ -25,6 +26,8 @@ const REST_MOST = 10;
 
 export interface SuiteOptions {
   readonly seed: number;
+  /** @default 'embedded' */
+  readonly store?: StoreKind | undefined;
   /** The faults end after this time, or after so many, whichever comes first. */
   readonly minutes: number;
   readonly faults: number;
@@ -49,6 +52,8 @@ export interface Totals {
   /** Deployments that went live, by the audit stream since Redis was last emptied. */
   readonly live: number;
   readonly reads: number;
+  /** Reads that failed while the store's server was down. */
+  readonly excused: number;
   readonly exits: number;
   /** Those exits of processes that others had recovered. */
   readonly gaveUp: number;
@@ -194,6 +199,7 @@ class Suite {
       published: snapshots.count,
       live: audit.filter(({ to }) => to === 'live').length,
       reads: judge.reads,
+      excused: judge.excused,
       exits: sum(({ exits }) => exits),
       gaveUp: sum(({ gaveUp }) => gaveUp),
       recoveries: sum(({ recoveries }) => recoveries),
