@@ -32,6 +32,8 @@ export interface SuiteOptions {
   readonly minutes: number;
   readonly faults: number;
   readonly kinds: readonly FaultKind[];
+  /** Kinds of the first faults, one each, so that these are certain to be there. */
+  readonly first?: readonly FaultKind[] | undefined;
   readonly points?: readonly string[] | undefined;
   readonly sin?: Sin | undefined;
   readonly built?: boolean | undefined;
@@ -122,7 +124,7 @@ class Suite {
   }
 
   async #harm(): Promise<void> {
-    const { seed, minutes, faults, points, say, signal } = this.#options;
+    const { seed, minutes, faults, first = [], points, say, signal } = this.#options;
     const random = randomOf(seed);
     const { target, workers } = this.#world;
     const missing = (kind: FaultKind) =>
@@ -131,7 +133,12 @@ class Suite {
     const kinds = this.#options.kinds.filter((kind) => !missing(kind));
     const deadline = Date.now() + minutes * 60_000;
     for (let count = 1; count <= faults && Date.now() < deadline && !signal?.aborted; count++) {
-      const fault = drawFault(random, { kinds, points, workers: workers.length });
+      const certain = first[count - 1];
+      const fault = drawFault(random, {
+        kinds: certain ? [certain] : kinds,
+        points,
+        workers: workers.length,
+      });
       const pauseMs = random.whole(0, 700);
       await this.#launch(fault);
       this.#counts[fault.kind] = (this.#counts[fault.kind] ?? 0) + 1;
