@@ -242,6 +242,10 @@ export function closingLine(totals: Totals): string {
     totals;
   const count = Object.values(faults).reduce((sum, number) => sum + number, 0);
   const kinds = FAULT_KINDS.flatMap((kind) => (faults[kind] ? [`${kind} ${faults[kind]}`] : [])).join(', ');
-  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads, ${recoveries} recoveries by monitors, ${exits} exits (${gaveUp} of recovered processes), ${failures.length} failures in ${seconds} s`;
+  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads${excusedOf(totals)}, ${recoveries} recoveries by monitors, ${exits} exits (${gaveUp} of recovered processes), ${failures.length} failures in ${seconds} s`;
   return evidence === undefined ? line : `${line}; evidence in ${evidence}`;
+}
+
+function excusedOf({ excused }: Totals): string {
+  return excused > 0 ? ` (${excused} more failed while the store's server was down)` : '';
 }
