@@ -54,8 +54,12 @@ export class Stage {
     this.backend = backend;
   }
 
-  static async open(flags: Readonly<Record<string, unknown>> = {}): Promise<Stage> {
-    const installation = await makeInstallation();
+  /** @param environment of the installation and its processes, such as another store's address */
+  static async open(
+    flags: Readonly<Record<string, unknown>> = {},
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Stage> {
+    const installation = await makeInstallation(environment);
     return new Stage(installation, await installation.open({ ...FLAGS, ...flags }));
   }
 
