@@ -170,6 +170,9 @@ function wrapLoad(load: Load, stop: (here: Point) => Promise<void>, give: () => 
     return result;
   };
   return {
+    get kept() {
+      return load.kept;
+    },
     check: () => phase(() => load.check(), undefined, 'checked'),
     nodes: () => phase(() => load.nodes(), 'in nodes', 'nodes'),
     relationships: () => phase(() => load.relationships(), 'in relationships', 'relationships'),

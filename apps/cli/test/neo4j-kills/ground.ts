@@ -61,8 +61,15 @@ export function reachAll(
   return stage.reach(new Map(customers.map((customer) => [`${customer}@${timestamp}`, state])));
 }
 
-/** The doctor finds nothing, and the server itself has what retention keeps, every row once, and nothing beside it. */
-export async function expectWhole(stage: Stage, server: Neo4jForTests): Promise<void> {
+/**
+ * The doctor finds nothing, and the server itself has what retention keeps, every row once, and nothing beside it.
+ * @param people in databases that the stage did not write, by name
+ */
+export async function expectWhole(
+  stage: Stage,
+  server: Neo4jForTests,
+  people: ReadonlyMap<string, number> = new Map(),
+): Promise<void> {
   await stage.heals();
   await vi.waitFor(async () => expect(await stage.backend.store.list()).toSatisfy(isKept), PATIENCE);
   const { databases } = await stage.backend.store.list();
@@ -71,7 +78,10 @@ export async function expectWhole(stage: Stage, server: Neo4jForTests): Promise<
   expect(onServer.sort()).toEqual([...names, 'system', 'neo4j', BOOKKEEPING].sort());
   const prepared = 'SHOW TRANSACTIONS YIELD metaData WHERE metaData.graphshift IS NOT NULL RETURN metaData';
   expect(await server.run('system', prepared)).toEqual([]);
-  for (const name of names) expect([name, await rowsOf(server, name)]).toEqual([name, rowsFor(stage, name)]);
+  for (const name of names) {
+    const wanted = rowsFor(people.get(name) ?? stage.people(name));
+    expect([name, await rowsOf(server, name)]).toEqual([name, wanted]);
+  }
 }
 
 type Listing = Awaited<ReturnType<Stage['backend']['store']['list']>>;
@@ -110,8 +120,7 @@ export async function rowsOf(server: Neo4jForTests, database: string): Promise<R
 }
 
 /** Rows of a snapshot of so many people: see the simulation. */
-export function rowsFor(stage: Stage, database: string): Rows {
-  const people = stage.people(database);
+export function rowsFor(people: number): Rows {
   const companies = Math.ceil(people / 50);
   const labels = { Company: companies, Organisation: companies, Person: people };
   return {

@@ -96,8 +96,12 @@ export class Changes {
     });
     const fire = async () => {
       await change.fire();
-      await databases.dropped(name);
-      await this.#options.certificates.forget(name);
+      try {
+        await databases.dropped(name);
+        await this.#options.certificates.forget(name);
+      } catch (error) {
+        throw storeError(error, `drop ${name}`);
+      }
     };
     return { fire, cancel: change.cancel };
   }
@@ -179,11 +183,29 @@ export class Changes {
     if (isEnded(error)) throw fenced(customer, epoch);
     if (isBroken(error)) {
       // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
-      await fence.end(customer, (prepared) => prepared.change === change);
-      if (await isDone()) return;
-      await fence.check(customer, epoch);
+      const done = await insist(what, async () => {
+        await fence.end(customer, (prepared) => prepared.change === change);
+        if (await isDone()) return true;
+        await fence.check(customer, epoch);
+        return false;
+      });
+      if (done) return;
     }
     throw storeError(error, what);
+  }
+}
+
+/** Where one connection broke, others of the pool may be broken too, which shows when they are used. */
+const QUESTIONS = 4;
+
+/** @throws in the words of the catalogue */
+async function insist<Result>(what: string, ask: () => Promise<Result>): Promise<Result> {
+  for (let question = 1; ; question++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isBroken(error) || question === QUESTIONS) throw storeError(error, what);
+    }
   }
 }
 
