@@ -26,7 +26,7 @@ export interface Reader {
 
 type Driver = ReturnType<Neo4jForTests['driver']>;
 
-const EVERY_MS = 100;
+const EVERY_MS = 300;
 const QUESTION = 'CALL db.info() YIELD name MATCH (p:Person) RETURN name, count(p) AS people';
 
 export function startReader(options: ReaderOptions): Reader {

@@ -33,9 +33,9 @@ const CASES: readonly Case[] = [
   { customer: 'at-gated', scenario: ANEW, points: around('queued>gated') },
   { customer: 'at-loading', scenario: ANEW, points: around('gated>loading') },
   { customer: 'opened', scenario: ANEW, points: ['opened', 'checked'] },
-  { customer: 'nodes', scenario: OVER_ALIAS, points: ['in nodes', 'nodes'] },
+  { customer: 'nodes', scenario: ANEW, points: ['in nodes', 'nodes'] },
   { customer: 'relationships', scenario: ANEW, points: ['in relationships', 'relationships'] },
-  { customer: 'sealing', scenario: OVER_ALIAS, points: ['in seal', 'sealed'] },
+  { customer: 'sealing', scenario: ANEW, points: ['in seal', 'sealed'] },
   { customer: 'at-verifying', scenario: ANEW, points: around('loading>verifying') },
   { customer: 'proven', scenario: OVER_ALIAS, points: ['proven', 'unmarked'] },
   { customer: 'at-switching', scenario: OVER_ALIAS, points: around('verifying>switching') },
@@ -48,10 +48,12 @@ const CASES: readonly Case[] = [
   along('live>replaced'),
   along('replaced>retired'),
   along('live>rolled-back'),
-  along('replaced>live'),
   { customer: 'dropped', scenario: pointScenario('dropped'), points: ['drop prepared', 'dropped'] },
-  { customer: 'enqueued', scenario: pointScenario('enqueued'), points: ['before enqueue', 'enqueued'] },
-  { customer: 'letter', scenario: pointScenario('letter'), points: ['before letter', 'letter'] },
+  // Once each: whoever goes on with these is the upkeep, which would stand still there with all that it does.
+  ...(['before enqueue', 'enqueued', 'before letter', 'letter'] as const).map((point): Case => {
+    const customer = `at-${point.replace(' ', '-')}`;
+    return { customer, scenario: pointScenario(point), points: [point, undefined] };
+  }),
 ];
 
 function around(edge: Edge | 'discover'): [Point, Point] {
@@ -68,13 +70,16 @@ function along(edge: Edge): Case {
   };
 }
 
-/** The upkeep comes to one of its edges at a time and stands still there; the points are killed at once. */
+/**
+ * The upkeep comes to one of its edges at a time and stands still there; the points are killed at once. What is loaded by
+ * several workers comes last, so that it is cut twice and not in every round.
+ */
+const ALONE = ['replaced-to-retired', 'live-to-rolled-back'];
 const UPKEEP = CASES.filter(({ scenario }) => scenario.upkeep);
-const ALONE = ['replaced-to-retired', 'live-to-rolled-back', 'replaced-to-live'];
 const ROUNDS: readonly (readonly Case[])[] = [
-  CASES.filter(({ scenario }) => !scenario.upkeep),
   ...ALONE.map((name) => UPKEEP.filter(({ customer }) => customer === name)),
   UPKEEP.filter(({ customer }) => !ALONE.includes(customer)),
+  CASES.filter(({ scenario }) => !scenario.upkeep),
 ];
 
 /** Snapshots that are recorded after the first ones went live, by the test or by the processes. */
@@ -92,12 +97,11 @@ beforeAll(async () => {
   if (server.problem) return;
   stage = await openStage(server);
   await bringLive(stage, new Map(CASES.map(({ customer, scenario: { live = 0 } }) => [customer, live])));
-  const goesBack = new Set(['live-to-rolled-back', 'replaced-to-live']);
   reader = startReader({
     server,
     customers: CASES.filter(({ scenario }) => scenario.live).map(({ customer }) => customer),
     people: (database) => stage.people(database),
-    mayGoBack: (customer) => goesBack.has(customer),
+    mayGoBack: (customer) => customer === 'live-to-rolled-back',
   });
   for (const { customer, scenario } of CASES)
     for (const timestamp of arrivals(scenario)) await stage.write(customer, timestamp);
@@ -108,6 +112,7 @@ async function killTwice(cases: readonly Case[]): Promise<void> {
   for (const { customer, scenario } of cases)
     for (const step of scenario.before ?? DEFAULT_BEFORE) await stage.arrange(customer, step);
   for (const turn of [0, 1] as const) {
+    if (cases.every(({ points }) => points[turn] === undefined)) continue;
     const plans: Record<string, DeploymentPlan> = {};
     for (const { customer, scenario, points } of cases)
       Object.assign(plans, plansOf(customer, scenario, points[turn]));
