@@ -86,7 +86,8 @@ describe('a real server', () => {
 
   it('that is not there is unreachable', async () => {
     const store = createNeo4jStore({ url: 'bolt://127.0.0.1:1', password: 'x', connectionTimeoutMs: 20_000 });
-    await rejects(store.start(), 'STORE_UNREACHABLE');
+    const { message } = await rejects(store.start(), 'STORE_UNREACHABLE');
+    expect(message).toBe('reach bolt://127.0.0.1:1: no connection: connect ECONNREFUSED 127.0.0.1:1');
     await store.stop();
   });
 
