@@ -202,13 +202,21 @@ export class Stage {
     }
   }
 
+  /** Waits for these states as long as ever more of them are reached. */
   async reach(states: ReadonlyMap<string, State>): Promise<void> {
-    await vi.waitFor(async () => {
+    const missing = async () => {
       const records = await this.backend.deployments.getMany([...states.keys()]);
       const found = new Map(records.map(({ id, state }) => [id, state]));
       const wrong = [...states].filter(([id, state]) => found.get(id) !== state);
-      expect(wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`)).toEqual([]);
-    }, PATIENCE);
+      return wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`);
+    };
+    for (let left = await missing(); left.length > 0; ) {
+      const before = left.length;
+      await vi.waitFor(async () => {
+        left = await missing();
+        expect(left.length, left.join(', ')).toBeLessThan(before);
+      }, PATIENCE);
+    }
   }
 
   /** Snapshots on the disk that have come to no end state, also where Redis knows nothing of them. */
