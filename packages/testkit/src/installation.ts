@@ -22,7 +22,8 @@ export interface Installation {
   remove(): Promise<void>;
 }
 
-export async function makeInstallation(): Promise<Installation> {
+/** @param more of the environment, such as another store's address */
+export async function makeInstallation(more: Readonly<Record<string, string>> = {}): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), 'graphshift-'));
   const [data, store] = [join(directory, 'data'), join(directory, 'store')];
   await mkdir(data);
@@ -39,6 +40,7 @@ export async function makeInstallation(): Promise<Installation> {
     GRAPHSHIFT_ORCHESTRATOR_RETRY_BACKOFF_BASE: '1',
     GRAPHSHIFT_ORCHESTRATOR_LOADER_MEMORY_MB: '512',
     GRAPHSHIFT_ORCHESTRATOR_STATUS_FILE: join(directory, 'orchestrator_status.json'),
+    ...more,
   };
   const settings = (flags = {}) => readSettings({ environment, directory, flags }).settings;
   const backends: Backend[] = [];

@@ -34,7 +34,7 @@ export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
  * Of processes that stand still with sixty jobs each while seventy loads run: a renewal that comes late on a busy machine
  * would give a job to a second slot, and leave none for those that have not come to their point.
  */
-const HELD_LOCK_MS = 60_000;
+export const HELD_LOCK_MS = 60_000;
 
 /** The doctor counts what every alias leads to, which is not cheap. */
 const JUDGED = { timeout: 90_000, interval: 1500 } as const;
@@ -54,8 +54,12 @@ export class Stage {
     this.backend = backend;
   }
 
-  static async open(flags: Readonly<Record<string, unknown>> = {}): Promise<Stage> {
-    const installation = await makeInstallation();
+  /** @param environment of the installation and its processes, such as another store's address */
+  static async open(
+    flags: Readonly<Record<string, unknown>> = {},
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Stage> {
+    const installation = await makeInstallation(environment);
     return new Stage(installation, await installation.open({ ...FLAGS, ...flags }));
   }
 
@@ -86,8 +90,13 @@ export class Stage {
   }
 
   /** A process of the kill tests. */
-  async victim(plan: Plan, workers = 64): Promise<Program> {
-    const program = startProgram(VICTIM, [JSON.stringify(plan)], this.#environment(workers));
+  async victim(
+    plan: Plan,
+    workers = 64,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
+    const own = { ...this.#environment(workers), ...environment };
+    const program = startProgram(VICTIM, [JSON.stringify(plan)], own);
     this.#programs.push(program);
     await program.line(/^ready$/);
     return program;
@@ -122,6 +131,16 @@ export class Stage {
     const victims = await Promise.all(
       Array.from({ length: processes }, () => this.victim({ deployments: plans, lockMs: HELD_LOCK_MS })),
     );
+    try {
+      await this.arrived(plans, victims);
+    } finally {
+      for (const victim of victims) await this.kill(victim);
+    }
+    await this.expireLocks();
+  }
+
+  /** Waits until every deployment with a point stands at it in one of the processes. */
+  async arrived(plans: Readonly<Record<string, DeploymentPlan>>, victims: readonly Program[]): Promise<void> {
     const expected = Object.entries(plans).flatMap(([id, { point }]) => (point ? [`${id} ${point}`] : []));
     const missing = () => {
       const reached = new Set(
@@ -129,22 +148,18 @@ export class Stage {
       );
       return expected.filter((what) => !reached.has(`reached ${what}`));
     };
-    try {
-      // Seventy loads at a time take long on a busy machine; what gets nowhere any more is what fails.
-      for (let left = missing(); left.length > 0; left = missing()) {
-        const before = left.length;
-        await vi.waitFor(() => expect(missing().length, left.join(', ')).toBeLessThan(before), PATIENCE);
-      }
-    } finally {
-      for (const victim of victims) await this.kill(victim);
+    // Seventy loads at a time take long on a busy machine; what gets nowhere any more is what fails.
+    for (let left = missing(); left.length > 0; left = missing()) {
+      const before = left.length;
+      await vi.waitFor(() => expect(missing().length, left.join(', ')).toBeLessThan(before), PATIENCE);
     }
-    await this.#expireLocks();
   }
 
-  /** The locks of killed processes run out at once. */
-  async #expireLocks(): Promise<void> {
+  /** The locks of killed processes run out at once. @param ids which deployments they held. @default all */
+  async expireLocks(ids?: ReadonlySet<string>): Promise<void> {
     const { redis, keys, wakeUps } = this.backend;
-    const held = (await wakeUps.queue.getActive()).map(({ id }) => `${keys.prefix}:deploy:${id}:lock`);
+    const active = (await wakeUps.queue.getActive()).filter(({ data }) => ids?.has(data.deployment) ?? true);
+    const held = active.map(({ id }) => `${keys.prefix}:deploy:${id}:lock`);
     if (held.length > 0) await redis.del(...held);
   }
 
@@ -187,13 +202,21 @@ export class Stage {
     }
   }
 
+  /** Waits for these states as long as ever more of them are reached. */
   async reach(states: ReadonlyMap<string, State>): Promise<void> {
-    await vi.waitFor(async () => {
+    const missing = async () => {
       const records = await this.backend.deployments.getMany([...states.keys()]);
       const found = new Map(records.map(({ id, state }) => [id, state]));
       const wrong = [...states].filter(([id, state]) => found.get(id) !== state);
-      expect(wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`)).toEqual([]);
-    }, PATIENCE);
+      return wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`);
+    };
+    for (let left = await missing(); left.length > 0; ) {
+      const before = left.length;
+      await vi.waitFor(async () => {
+        left = await missing();
+        expect(left.length, left.join(', ')).toBeLessThan(before);
+      }, PATIENCE);
+    }
   }
 
   /** Snapshots on the disk that have come to no end state, also where Redis knows nothing of them. */

@@ -34,7 +34,7 @@ export async function settleError(held: HeldDeployment, thrown: unknown): Promis
 }
 
 async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
-  if (thrown instanceof Hold) return wait(held, thrown.message, thrown.delayMs);
+  if (thrown instanceof Hold) return wait(held, thrown.message, thrown.delayMs, leaveBuild);
   const error = asGraphshiftError(thrown);
   // The record may have moved beyond what this holder knows, as by a cutover that failed half way.
   const record = await held.context.backend.deployments.get(held.record.id);
@@ -48,11 +48,8 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   if (error.code === 'FENCED') return held.signal.aborted ? fenced(held, error) : giveBack(held);
   if (error.code === 'ABORTED') return giveBack(held);
   if (error.class === 'capacity') {
-    return wait(
-      held,
-      error.message,
-      held.context.backend.settings.orchestrator.health_check_retry_delay * 1000,
-    );
+    const { health_check_retry_delay: seconds } = held.context.backend.settings.orchestrator;
+    return wait(held, error.message, seconds * 1000, dropBuild);
   }
   if (error.code === 'SNAPSHOT_GONE' || error.code === 'SNAPSHOT_HELD') return skip(held, error);
   if (await isPublished(held)) return adoptLive(held);
@@ -97,8 +94,14 @@ async function adoptLive(held: HeldDeployment): Promise<Outcome> {
   return { kind: 'done', note: `${held.record.id} is live`, ...(record && { record }) };
 }
 
-async function wait(held: HeldDeployment, reason: string, delayMs: number): Promise<Outcome> {
-  if (isActiveState(held.record.state)) await dropBuild(held);
+/** @param settleBuild what becomes of what it has built: what the store has no room for makes way */
+async function wait(
+  held: HeldDeployment,
+  reason: string,
+  delayMs: number,
+  settleBuild: (held: HeldDeployment) => Promise<void>,
+): Promise<Outcome> {
+  if (isActiveState(held.record.state)) await settleBuild(held);
   await held.advance('waiting', { reason, dueAt: held.context.backend.clock.now() + delayMs });
   return { kind: 'hold', delayMs, reason };
 }

@@ -29,6 +29,8 @@ export interface DatabaseInfo {
    * judged, and is therefore never dropped.
    */
   readonly state: 'building' | 'marked' | 'complete' | 'unknown';
+  /** It is `unknown` because nobody can look into it now, as while its server starts: what it is will show. */
+  readonly away?: boolean;
   /** The mark, where there is a readable one. */
   readonly mark?: LoadMark;
 }
@@ -139,6 +141,8 @@ export interface LoadOptions {
 
 /** A load under way. Phases are called in order; each rejects with a catalogued error and leaves `abort` to the caller. */
 export interface Load {
+  /** Rows in the store that an earlier run of the deployment loaded, known after `check`; undefined where there are none. */
+  readonly kept?: number | undefined;
   /** Reads footers, schemas, ids and ends: everything that is wrong with the files shows here, before a row is stored. */
   check(): Promise<SnapshotManifest>;
   nodes(): Promise<void>;

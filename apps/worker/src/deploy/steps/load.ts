@@ -64,6 +64,8 @@ async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: s
   await held.say(`checked ${manifest.rows} rows in ${manifest.bytes} bytes of files`, {
     rows: manifest.rows,
   });
+  if (work.kept !== undefined)
+    await held.say(`goes on with ${work.kept} rows that an earlier run has loaded`, { kept: work.kept });
   await refuseHeld(held, manifest.contentHash);
   await checkpoint('load.checked');
   await work.nodes();

@@ -109,8 +109,12 @@ export class Changes {
     });
     const fire = async () => {
       await change.fire();
-      await databases.dropped(name);
-      await this.#options.certificates.forget(name);
+      try {
+        await databases.dropped(name);
+        await this.#options.certificates.forget(name);
+      } catch (error) {
+        throw storeError(error, `drop ${name}`);
+      }
     };
     return { fire, cancel: change.cancel };
   }
@@ -192,11 +196,14 @@ export class Changes {
     try {
       if (isBroken(error)) {
         // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
-        await fence.end(customer, (prepared) => prepared.change === change);
-        if (await isDone()) return;
+        const done = await insist(what, async () => {
+          await fence.end(customer, (prepared) => prepared.change === change);
+          return isDone();
+        });
+        if (done) return;
       }
       // Whoever takes over is recorded before it ends anything; else its time was over, or a person ended it.
-      if (isBroken(error) || isEnded(error)) await fence.check(customer, epoch);
+      if (isBroken(error) || isEnded(error)) await insist(what, () => fence.check(customer, epoch));
     } catch (failure) {
       throw storeError(failure, what);
     }
@@ -205,6 +212,20 @@ export class Changes {
         cause: error,
       });
     throw storeError(error, what);
+  }
+}
+
+/** Where one connection broke, others of the pool may be broken too, which shows when they are used. */
+const QUESTIONS = 4;
+
+/** @throws in the words of the catalogue */
+async function insist<Result>(what: string, ask: () => Promise<Result>): Promise<Result> {
+  for (let question = 1; ; question++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isBroken(error) || question === QUESTIONS) throw storeError(error, what);
+    }
   }
 }
 

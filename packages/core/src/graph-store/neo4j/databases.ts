@@ -79,9 +79,13 @@ export class Databases {
     return info ? [info] : [];
   }
 
-  /** @throws NOT_FOUND where there is none of that name, or it is none of ours */
+  /**
+   * @throws NOT_FOUND where there is none of that name, or it is none of ours, STORE_BUSY while it is not online: what
+   * cannot be looked into is neither complete nor anything else
+   */
   async judge(name: string): Promise<DatabaseInfo> {
     const [info] = await this.named(name);
+    if (info?.away) throw new GraphshiftError('STORE_BUSY', `database ${name} is not online`);
     if (info) return info;
     throw new GraphshiftError('NOT_FOUND', `no database ${JSON.stringify(name)}`);
   }
@@ -94,7 +98,7 @@ export class Databases {
   async #judge({ name, id, online }: ServerDatabase): Promise<DatabaseInfo | undefined> {
     const snapshot = snapshotOf(name);
     const base = { name, ...(snapshot && { snapshot }) };
-    if (!online) return { ...base, state: 'unknown' };
+    if (!online) return { ...base, state: 'unknown', away: true };
     if (id && this.#complete.has(id)) return { ...base, state: 'complete' };
     try {
       return { ...base, ...(await this.#stateOf(name, id)) };

@@ -125,6 +125,16 @@ export async function removeMark(driver: Driver, database: string, epoch: number
   });
 }
 
+/** Rows of a build that are in, by the marks of its chunks. */
+export async function rowsIn(driver: Driver, database: string): Promise<number> {
+  return inDatabase(driver, database, (session) =>
+    session.executeRead(async (tx) => {
+      const { records } = await tx.run(`MATCH (c:${CHUNK_LABEL}) RETURN sum(c.rows) AS rows`);
+      return Number(records[0]?.get('rows') ?? 0);
+    }),
+  );
+}
+
 /** Takes the write lock of the mark and holds it to the end of the transaction. */
 export async function lockMark(tx: ManagedTransaction): Promise<void> {
   await tx.run(`MATCH (m:${MARK_LABEL}) SET m.touched = true`);

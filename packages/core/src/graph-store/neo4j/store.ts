@@ -139,6 +139,7 @@ class Neo4jStore implements GraphStore {
   certificate(database: string): Promise<LoadCertificate | undefined> {
     return doing(`read the certificate of ${database}`, async () => {
       const [found] = await this.#databases.named(database);
+      if (found?.away) throw new GraphshiftError('STORE_BUSY', `database ${database} is not online`);
       if (found?.state === 'marked') return (await readMark(this.#connection.driver, database))?.certificate;
       return found?.state === 'complete' ? this.#certificates.find(database) : undefined;
     });

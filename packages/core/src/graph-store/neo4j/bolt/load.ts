@@ -18,7 +18,7 @@ import type {
   LoadProgress,
   LoadRequest,
 } from '../../graph-store.ts';
-import { fencedOut, readMark, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
+import { fencedOut, readMark, rowsIn, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
 import { loadFailure } from './failures.ts';
 import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
@@ -74,6 +74,7 @@ class BoltLoad implements Load {
   #child: ChildProcess<BoltCommands> | undefined;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
+  #kept: number | undefined;
   #manifest: SnapshotManifest | undefined;
   #ended: 'sealed' | 'aborted' | undefined;
   /** Set while seal must not be cut in two by an abort. */
@@ -95,6 +96,10 @@ class BoltLoad implements Load {
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  get kept(): number | undefined {
+    return this.#kept;
+  }
+
   async check(): Promise<SnapshotManifest> {
     const { access, settings } = this.#context;
     const { path, customer, epoch } = this.#request;
@@ -111,6 +116,10 @@ class BoltLoad implements Load {
     this.#manifest = manifest;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
+      const rows = this.#loaded
+        ? manifest.rows
+        : await talking(`count ${this.#database}`, () => rowsIn(this.#context.driver, this.#database));
+      if (rows > 0) this.#kept = rows;
     } else {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
