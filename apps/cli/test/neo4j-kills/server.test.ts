@@ -4,9 +4,9 @@
  */
 
 import { databaseName } from '@graphshift/core';
-import { type Program, simulateSnapshot, useNeo4j } from '@graphshift/testkit';
+import { type Point, type Program, simulateSnapshot, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { DeploymentPlan, Point } from '../kills/plan.ts';
+import type { DeploymentPlan } from '../kills/plan.ts';
 import { FIRST, NEWER, plansOf, pointScenario, SUBJECT } from '../kills/scenarios.ts';
 import { HELD_LOCK_MS, PATIENCE, type Stage } from '../kills/stage.ts';
 import { type BoltLink, openBoltLink } from './bolt-link.ts';

@@ -4,9 +4,9 @@
  * the doctor, a reader over the driver and the server's own counts judge.
  */
 
-import { useNeo4j } from '@graphshift/testkit';
+import { type Edge, LOAD_POINTS, ONCE_POINTS, type Point, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DeploymentPlan, type Edge, LOAD_POINTS, ONCE_POINTS, type Point } from '../kills/plan.ts';
+import type { DeploymentPlan } from '../kills/plan.ts';
 import {
   DEFAULT_BEFORE,
   plansOf,
