@@ -76,7 +76,7 @@ beforeAll(async () => {
   for (const customer of DROPPING) standing.set(customer, 2);
   await bringLive(stage, standing);
   reader = startReader({ server, customers: [...standing.keys()], people: (name) => stage.people(name) });
-}, 400_000);
+}, 900_000);
 // Whoever is left of a test would take up what the next one records.
 afterEach(async () => {
   for (const worker of workers.splice(0)) await stage.kill(worker);
@@ -167,7 +167,7 @@ it('comes to rest after the server was killed in every step, with the worker or 
   expect(records.filter(({ attempts }) => attempts > 1).map(({ id }) => id)).toEqual([]);
   expect(failures(survivor).filter((code) => !/^STORE_(UNREACHABLE|BUSY)$/.test(code))).toEqual([]);
   await expectWhole(stage, server);
-}, 600_000);
+}, 900_000);
 
 it('waits without an attempt while the server is back and the database of a deployment is not', async () => {
   const standing: Standing = { 'away-nodes': 'nodes', 'away-sealed': 'sealed', 'away-unmarked': 'unmarked' };
@@ -192,7 +192,7 @@ it('waits without an attempt while the server is back and the database of a depl
   for (const customer of customers) await server.run('system', `START DATABASE \`${name(customer)}\` WAIT`);
   await stage.reach(new Map(Object.keys(plans).map((id) => [id, 'live'])));
   for (const { id, attempts } of await records()) expect([id, attempts <= 1]).toEqual([id, true]);
-}, 400_000);
+}, 900_000);
 
 it('goes on with a large load that was cut in the middle of a chunk, by either side, and loads no row twice', async () => {
   await simulateSnapshot(stage.installation.data, LARGE);
@@ -244,7 +244,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   const { complaints, answers } = await reader.stop();
   expect(complaints).toEqual([]);
   expect(answers).toBeGreaterThan(100);
-}, 600_000);
+}, 900_000);
 
 /** Rows of the large load that are in, and its chunks that are neither whole nor empty. */
 async function chunks(): Promise<{ rows: number; begun: number; chunks: number }> {
