@@ -37,7 +37,7 @@ export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
 export const HELD_LOCK_MS = 60_000;
 
 /** The doctor counts what every alias leads to, which is not cheap. */
-const JUDGED = { timeout: 90_000, interval: 1500 } as const;
+const JUDGED = { timeout: 240_000, interval: 1500 } as const;
 
 const FLAGS = { 'orchestrator.max_databases': 500, 'orchestrator.max_crashes': 20 };
 

@@ -5,8 +5,8 @@
 
 import { databaseName } from '@graphshift/core';
 import { type Point, type Program, simulateSnapshot, useNeo4j } from '@graphshift/testkit';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { DeploymentPlan } from '../kills/plan.ts';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import type { DeploymentPlan, Plan } from '../kills/plan.ts';
 import { FIRST, NEWER, plansOf, pointScenario, SUBJECT } from '../kills/scenarios.ts';
 import { HELD_LOCK_MS, PATIENCE, type Stage } from '../kills/stage.ts';
 import { type BoltLink, openBoltLink } from './bolt-link.ts';
@@ -63,6 +63,7 @@ const server = useNeo4j({ own: true, maxDatabases: 120 });
 let stage: Stage;
 let link: BoltLink;
 let reader: Reader;
+const workers: Program[] = [];
 
 beforeAll(async () => {
   if (server.problem) return;
@@ -75,7 +76,11 @@ beforeAll(async () => {
   for (const customer of DROPPING) standing.set(customer, 2);
   await bringLive(stage, standing);
   reader = startReader({ server, customers: [...standing.keys()], people: (name) => stage.people(name) });
-}, 400_000);
+}, 900_000);
+// Whoever is left of a test would take up what the next one records.
+afterEach(async () => {
+  for (const worker of workers.splice(0)) await stage.kill(worker);
+});
 afterAll(async () => {
   await stage?.close();
   await link?.close();
@@ -89,6 +94,12 @@ function planOf(standing: Standing): Record<string, DeploymentPlan> {
       plans[id] = { ...plan, goesOn: true };
   }
   return plans;
+}
+
+async function work(plan: Plan, slots: number, over?: BoltLink): Promise<Program> {
+  const worker = await stage.victim(plan, slots, over && { GRAPHSHIFT_STORE: over.url });
+  workers.push(worker);
+  return worker;
 }
 
 function newestOf(customer: string): number {
@@ -129,10 +140,10 @@ it('comes to rest after the server was killed in every step, with the worker or 
   const surviving = [...Object.keys(SURVIVING), ...Object.keys(LOST)];
   // As many at a time as it is to hold, so that the others are left to the second.
   const plan = { deployments, lockMs: HELD_LOCK_MS };
-  const survivor = await stage.victim(plan, surviving.length, { GRAPHSHIFT_STORE: link.url });
+  const survivor = await work(plan, surviving.length, link);
   await discover(surviving);
   await stage.arrived(stays, [survivor]);
-  const other = await stage.victim(plan);
+  const other = await work(plan, 64);
   await discover(Object.keys(SUCCEEDED));
   await stage.arrived(deployments, [survivor, other]);
   await Promise.all(lost);
@@ -156,13 +167,12 @@ it('comes to rest after the server was killed in every step, with the worker or 
   expect(records.filter(({ attempts }) => attempts > 1).map(({ id }) => id)).toEqual([]);
   expect(failures(survivor).filter((code) => !/^STORE_(UNREACHABLE|BUSY)$/.test(code))).toEqual([]);
   await expectWhole(stage, server);
-  await stage.kill(survivor);
-}, 600_000);
+}, 900_000);
 
 it('waits without an attempt while the server is back and the database of a deployment is not', async () => {
   const standing: Standing = { 'away-nodes': 'nodes', 'away-sealed': 'sealed', 'away-unmarked': 'unmarked' };
   const plans = planOf(standing);
-  const worker = await stage.victim({ deployments: plans });
+  const worker = await work({ deployments: plans }, 3);
   const customers = Object.keys(standing);
   await discover(customers);
   await stage.arrived(plans, [worker]);
@@ -182,8 +192,7 @@ it('waits without an attempt while the server is back and the database of a depl
   for (const customer of customers) await server.run('system', `START DATABASE \`${name(customer)}\` WAIT`);
   await stage.reach(new Map(Object.keys(plans).map((id) => [id, 'live'])));
   for (const { id, attempts } of await records()) expect([id, attempts <= 1]).toEqual([id, true]);
-  await stage.kill(worker);
-}, 400_000);
+}, 900_000);
 
 it('goes on with a large load that was cut in the middle of a chunk, by either side, and loads no row twice', async () => {
   await simulateSnapshot(stage.installation.data, LARGE);
@@ -191,7 +200,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   const id = `${LARGE.customer}@${LARGE.timestamp}`;
   const batchesBefore = link.batches();
   const nodesCut = link.freezeAfter(15);
-  const first = await stage.victim({ deployments: {} }, 1, { GRAPHSHIFT_STORE: link.url });
+  const first = await work({ deployments: {} }, 1, link);
   await nodesCut;
   await stage.kill(first);
   link.thaw();
@@ -201,7 +210,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   await stage.expireLocks();
 
   const relationshipsCut = link.freezeAfter(60);
-  const second = await stage.victim({ deployments: {} }, 1, { GRAPHSHIFT_STORE: link.url });
+  const second = await work({ deployments: {} }, 1, link);
   await relationshipsCut;
   const rows = await chunks();
   expect(rows.rows).toBeGreaterThan(LARGE.nodes);
@@ -235,7 +244,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   const { complaints, answers } = await reader.stop();
   expect(complaints).toEqual([]);
   expect(answers).toBeGreaterThan(100);
-}, 600_000);
+}, 900_000);
 
 /** Rows of the large load that are in, and its chunks that are neither whole nor empty. */
 async function chunks(): Promise<{ rows: number; begun: number; chunks: number }> {

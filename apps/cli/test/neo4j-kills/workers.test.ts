@@ -105,7 +105,7 @@ beforeAll(async () => {
   });
   for (const { customer, scenario } of CASES)
     for (const timestamp of arrivals(scenario)) await stage.write(customer, timestamp);
-}, 400_000);
+}, 900_000);
 afterAll(() => stage?.close());
 
 async function killTwice(cases: readonly Case[]): Promise<void> {
