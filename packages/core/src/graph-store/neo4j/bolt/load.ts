@@ -23,6 +23,9 @@ import { loadFailure } from './failures.ts';
 import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
+/** Several times what the batches of all sessions hold. */
+const CHILD_HEAP_MB = 256;
+
 /**
  * Makes the database with its mark, or takes over what an earlier run left of it. Of the same files it goes on with: with
  * the rows that are missing, or, where the load had ended and its database was not verified, with the certificate. What
@@ -224,6 +227,7 @@ class BoltLoad implements Load {
     this.#refuseEnded();
     this.#child ??= new ChildProcess<BoltCommands>(siblingModule(import.meta.url, 'load-child'), {
       name: 'loader',
+      heapMb: CHILD_HEAP_MB,
     });
     const { onProgress } = this.#options;
     try {

@@ -10,6 +10,9 @@ import type { GroupPlan } from './plan.ts';
 /** Rows of a row group; many files are written at one time, and each holds one in memory. */
 const ROW_GROUP = 8192;
 
+/** Rows that wait in memory until they are written to the files of their parts; DuckDB's own is 524,288. */
+const WAITING_ROWS = 32_768;
+
 /** Where a group's files are, and the rows of each of its parts. */
 export interface StagedGroup {
   readonly directory: string;
@@ -70,6 +73,7 @@ async function stageGroup(
     `${quoteIdentifier(ROW_COLUMN)} AS r`,
     `CAST(${group.part ?? '0'} AS INTEGER) AS part`,
   ];
+  await duck.run(`SET partitioned_write_flush_threshold = ${WAITING_ROWS}`);
   // One part each is a file each: what reads a chunk reads nothing else.
   await duck.run(
     `COPY (SELECT ${selects.join(', ')} FROM ${viewOf(group.kind, group.index)}) TO ${quoteString(directory)}
