@@ -2,7 +2,7 @@
 
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { rejects, useNeo4j } from '@graphshift/testkit';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.ts';
 import type { AliasProperties, GraphStore, PreparedChange } from '../graph-store.ts';
 import { Bookkeeping } from './bookkeeping.ts';
@@ -49,10 +49,11 @@ beforeAll(async () => {
   store = createNeo4jStore({ url, username, password, bookkeepingDatabase: BOOKKEEPING });
   await store.start();
   await clear();
-  return async () => {
-    await clear();
-    await store.stop();
-  };
+});
+afterAll(async () => {
+  if (neo4j.problem) return;
+  await clear();
+  await store.stop();
 });
 
 async function clear() {
