@@ -48,7 +48,7 @@ export class Changes {
   }
 
   async alias(customer: string): Promise<AliasInfo | undefined> {
-    const [row] = await this.#options.connection.system(
+    const [row] = await this.#options.connection.ask(
       `${SHOW_ALIASES} WHERE name = $name RETURN ${ALIAS_COLUMNS}`,
       { name: ownerName(customer) },
     );
@@ -64,7 +64,7 @@ export class Changes {
       const alias = await this.alias(only);
       return alias ? [alias] : [];
     }
-    const rows = await this.#options.connection.system(`${SHOW_ALIASES} RETURN ${ALIAS_COLUMNS}`);
+    const rows = await this.#options.connection.ask(`${SHOW_ALIASES} RETURN ${ALIAS_COLUMNS}`);
     return rows.filter(isOurs).flatMap((row) => {
       try {
         return [aliasOf(row)];
@@ -193,24 +193,22 @@ export class Changes {
     what: string,
   ): Promise<void> {
     const { fence } = this.#options;
-    try {
-      if (isBroken(error)) {
-        // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
-        const done = await insist(what, async () => {
-          await fence.end(customer, (prepared) => prepared.change === change);
-          return isDone();
-        });
-        if (done) return;
-      }
-      // Whoever takes over is recorded before it ends anything; else its time was over, or a person ended it.
-      if (isBroken(error) || isEnded(error)) await insist(what, () => fence.check(customer, epoch));
-    } catch (failure) {
-      throw storeError(failure, what);
-    }
-    if (isEnded(error))
-      throw new GraphshiftError('STORE_BUSY', `${what}: the server ended it: ${messageOf(error)}`, {
-        cause: error,
+    if (isBroken(error)) {
+      // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
+      const done = await insist(what, async () => {
+        await fence.end(customer, (prepared) => prepared.change === change);
+        if (await isDone()) return true;
+        await fence.check(customer, epoch);
+        return false;
       });
+      if (done) return;
+    }
+    if (isEnded(error)) {
+      // Whoever takes over is recorded before it ends anything; else its time was over, or a person ended it.
+      await insist(what, () => fence.check(customer, epoch));
+      const message = `${what}: the server ended it: ${messageOf(error)}`;
+      throw new GraphshiftError('STORE_BUSY', message, { cause: error });
+    }
     throw storeError(error, what);
   }
 }

@@ -43,7 +43,7 @@ export class Databases {
 
   /** All databases of the server, whoever made them, by one statement. */
   async onServer(only?: string): Promise<ServerDatabase[]> {
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       `SHOW DATABASES YIELD name, databaseID, currentStatus, type
        ${only === undefined ? '' : 'WHERE name = $name'} RETURN name, databaseID, currentStatus, type`,
       only === undefined ? {} : { name: only },
@@ -168,7 +168,7 @@ export class Databases {
   /** Transactions that run on it now, or undefined when it is gone. */
   async transactions(name: string): Promise<number | undefined> {
     if (!(await this.exists(name))) return undefined;
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       'SHOW TRANSACTIONS YIELD transactionId, database WHERE database = $name RETURN transactionId',
       { name },
     );

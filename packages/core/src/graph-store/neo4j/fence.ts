@@ -104,7 +104,7 @@ export class Fence {
   }
 
   async #find(customer: string): Promise<PreparedTransaction[]> {
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       `SHOW TRANSACTIONS YIELD transactionId, connectionId, metaData, status
        WHERE metaData.graphshift = $installation AND metaData.customer = $customer
        RETURN transactionId, connectionId, metaData, status`,
