@@ -3,7 +3,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Backend, openBackend, readSettings, type Settings, silentLogger } from '@graphshift/core';
+import {
+  type Backend,
+  type GraphStore,
+  openBackend,
+  readSettings,
+  type Settings,
+  silentLogger,
+} from '@graphshift/core';
 import { startRedis, type TestRedis } from './redis.ts';
 
 export interface Installation {
@@ -18,7 +25,8 @@ export interface Installation {
   readonly environment: Readonly<Record<string, string>>;
   settings(flags?: Readonly<Record<string, unknown>>): Settings;
   /** A backend that is stopped with the installation. */
-  open(flags?: Readonly<Record<string, unknown>>): Promise<Backend>;
+  /** @param store stands in for the one of the settings */
+  open(flags?: Readonly<Record<string, unknown>>, store?: GraphStore): Promise<Backend>;
   remove(): Promise<void>;
 }
 
@@ -51,8 +59,9 @@ export async function makeInstallation(more: Readonly<Record<string, string>> = 
     directory,
     environment,
     settings,
-    open: async (flags) => {
-      const backend = await openBackend({ settings: settings(flags), log: silentLogger, directory });
+    open: async (flags, store) => {
+      const options = { settings: settings(flags), log: silentLogger, directory, ...(store && { store }) };
+      const backend = await openBackend(options);
       backends.push(backend);
       return backend;
     },

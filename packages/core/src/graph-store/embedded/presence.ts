@@ -32,10 +32,10 @@ export class Presence {
    * @throws STORE_UNREACHABLE, or what the question throws
    */
   async during<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    await this.#look();
+    await this.look();
     try {
       const answer = await ask();
-      await this.#look();
+      await this.look();
       return answer;
     } catch (error) {
       if (!(error instanceof GraphshiftError) && isAway(error)) throw this.#unreachable(error);
@@ -46,7 +46,7 @@ export class Presence {
   /** @throws STORE_UNREACHABLE, saying how a new store comes to be */
   async require(): Promise<void> {
     try {
-      await this.#look();
+      await this.look();
     } catch (error) {
       const [databases, aliases] = [this.#layout.area('databases'), this.#layout.area('aliases')];
       const anew = `A worker makes a new one where nothing is live; where the old one is lost for good, make ${databases} and ${aliases} by hand, then see \`graphshift doctor\``;
@@ -54,7 +54,8 @@ export class Presence {
     }
   }
 
-  async #look(): Promise<void> {
+  /** @throws STORE_UNREACHABLE */
+  async look(): Promise<void> {
     try {
       for (const area of ['databases', 'aliases'] as const) await stat(this.#layout.area(area));
     } catch (error) {

@@ -1,7 +1,7 @@
 /** The embedded graph store: LadybugDB databases in a directory, fed by DuckDB. Needs no server. */
 
 import { randomBytes } from 'node:crypto';
-import { open, stat, statfs, unlink } from 'node:fs/promises';
+import { open, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { type Logger, silentLogger } from '../../platform/log.ts';
@@ -79,7 +79,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
       log.debug({ directory: layout.root }, 'embedded store is ready');
     },
     stop: () => queries.stop(),
-    health: () => health(layout),
+    health: () => health(layout, presence),
     list: ({ customer } = {}) =>
       presence.during(async () => ({
         databases: await databases.list(customer),
@@ -134,10 +134,10 @@ async function startUsing(layout: Layout): Promise<void> {
   }
 }
 
-async function health(layout: Layout): Promise<StoreHealth> {
+async function health(layout: Layout, presence: Presence): Promise<StoreHealth> {
   const meaning = { heap: "a loading process's memory (loader_memory_mb)" };
   try {
-    await stat(layout.area('databases'));
+    await presence.look();
   } catch (error) {
     return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
   }

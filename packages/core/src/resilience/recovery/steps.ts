@@ -87,7 +87,7 @@ export async function redistribute(acts: Acts): Promise<StepResult> {
   const customers = new Set([...released.keys()].map((id) => id.slice(0, id.lastIndexOf('@'))));
   for (const customer of customers)
     await wakeUps.ensureHead(deployments, await deployments.chooseHead(customer));
-  if (released.size === 0) return { found: 'nothing that was taken', did: 'nothing' };
+  if (released.size === 0) return { found: 'nothing that was taken', did: 'handed nothing on' };
   const jobs = await Promise.all([...released.keys()].map((id) => hasJob(acts, id)));
   const waiting = jobs.filter(Boolean).length;
   const others = released.size - waiting;
