@@ -4,7 +4,7 @@ import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Link, openLink, type Program, startProgram } from '@graphshift/testkit';
 import type { Part } from './actor-program.ts';
-import { Orders } from './orders.ts';
+import { type Armed, Orders } from './orders.ts';
 import { type Sin, START_AGAIN } from './times.ts';
 
 /** As an orchestrator starts a container again that ended. */
@@ -101,16 +101,17 @@ export class Actor {
 
   /**
    * Arms a point and waits for the process to come by.
+   * @param over whether nobody waits for it any more
    * @returns the line that it said there, or undefined when it did not come by
    */
-  async reach(point: string, act: 'SIGKILL' | 'SIGSTOP', patienceMs: number): Promise<string | undefined> {
+  async reach({ point, act }: Armed, patienceMs: number, over: () => boolean): Promise<string | undefined> {
     const program = this.#program;
     const before = program?.lines.length ?? 0;
     if (act === 'SIGKILL') this.#wanted = false;
     this.orders.arm({ point, act });
     const deadline = Date.now() + patienceMs;
     const said = () => program?.lines.slice(before).find((line) => line.startsWith(`reached ${point} `));
-    while (Date.now() < deadline && said() === undefined && program?.process.exitCode === null)
+    while (Date.now() < deadline && !over() && said() === undefined && program?.process.exitCode === null)
       await wait(40);
     this.orders.arm(undefined);
     return said();

@@ -20,6 +20,8 @@ export interface Stage {
   readonly reachMs: number;
   /** How long a frozen worker sleeps at most until a newer snapshot went live without it. */
   readonly freezeMs: number;
+  /** Whether there is a failure: nothing that is waited for matters any more. */
+  readonly over: () => boolean;
 }
 
 type Perform = (stage: Stage, fault: Fault) => Promise<string>;
@@ -99,7 +101,7 @@ async function killAt(stage: Stage, actor: Actor, fault: Fault): Promise<string>
   const told: string[] = [];
   for (let time = 0; time < (fault.again ? 2 : 1); time++) {
     const [said] = await Promise.all([
-      actor.reach(point, 'SIGKILL', stage.reachMs),
+      actor.reach({ point, act: 'SIGKILL' }, stage.reachMs, stage.over),
       stage.world.stir(fault.customer, stage.random),
     ]);
     told.push(said ?? `not at ${point}`);
@@ -113,7 +115,7 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   const { world, random } = stage;
   const actor = worker(stage, fault);
   const [said] = await Promise.all([
-    actor.reach(fault.point, 'SIGSTOP', stage.reachMs),
+    actor.reach({ point: fault.point, act: 'SIGSTOP' }, stage.reachMs, stage.over),
     world.stir(fault.customer, random),
   ]);
   actor.signal('SIGSTOP');
@@ -122,7 +124,8 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   const leastMs = fault.again ? LONG_FREEZE_MS : FREEZE_MS;
   await wait(leastMs);
   const passed = async () => (world.judge.alias(customer)?.timestamp ?? 0) >= timestamp;
-  const overtaken = await world.waitFor(passed, stage.freezeMs - leastMs);
+  await world.waitFor(async () => stage.over() || (await passed()), stage.freezeMs - leastMs);
+  const overtaken = await passed();
   actor.signal('SIGCONT');
   const meanwhile = overtaken ? `${customer}@${timestamp} went live meanwhile` : 'nothing newer went live';
   return `${actor.name} ${said ?? `not at ${fault.point}`}; ${meanwhile}`;

@@ -13,7 +13,6 @@ import type { StoreKind } from './target.ts';
 import type { Sin } from './times.ts';
 import { findFaketime, World } from './world.ts';
 
-/** Faults at the same time, each of something else. */
 const AT_ONCE = 4;
 /** How long a process gets to come to the point at which it is killed; then it is killed where it is. */
 const REACH_MS = 4000;
@@ -32,6 +31,8 @@ export interface SuiteOptions {
   readonly minutes: number;
   readonly faults: number;
   readonly kinds: readonly FaultKind[];
+  /** Faults at the same time, each of something else. @default 4 */
+  readonly atOnce?: number | undefined;
   /** Kinds of the first faults, one each, so that these are certain to be there. */
   readonly first?: readonly FaultKind[] | undefined;
   readonly points?: readonly string[] | undefined;
@@ -153,14 +154,15 @@ class Suite {
   async #launch(fault: Fault): Promise<void> {
     const lane = laneOf(fault);
     await this.#lanes.get(lane);
-    while (this.#lanes.size >= AT_ONCE) await Promise.race(this.#lanes.values());
-    const { seed } = this.#options;
+    const { seed, atOnce = AT_ONCE } = this.#options;
+    while (this.#lanes.size >= atOnce) await Promise.race(this.#lanes.values());
     const stage = {
       world: this.#world,
       random: randomOf(seed + fault.forMs),
       faketime: this.#faketime,
       // A point that was asked for is worth waiting for.
       reachMs: this.#options.points ? POINT_MS : REACH_MS,
+      over: () => this.#world.judge.failures.length > 0,
       freezeMs: this.#options.points ? OVERTAKEN_MS : FREEZE_MS,
     };
     this.#note(`fault ${JSON.stringify(fault)}`);
@@ -247,5 +249,5 @@ export function closingLine(totals: Totals): string {
 }
 
 function excusedOf({ excused }: Totals): string {
-  return excused > 0 ? ` (${excused} more failed while the store's server was down)` : '';
+  return excused > 0 ? ` (${excused} of them failed while the store's server was down)` : '';
 }
