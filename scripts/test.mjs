@@ -118,7 +118,7 @@ async function haveNeo4j(env) {
 }
 
 function withoutPassword(uri) {
-  return uri.replace(/\/\/[^/]*@/, '//');
+  return uri.replace(/\/\/.*@/, '//');
 }
 
 async function main(args) {

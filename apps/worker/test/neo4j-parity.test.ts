@@ -123,6 +123,18 @@ it("drops what it may, though somebody's own alias keeps one database", async ()
   await server.run('system', `DROP ALIAS \`${reader}\` FOR DATABASE`);
 });
 
+it('lets a customer wait, and says why, whose alias a person has spoilt', async () => {
+  const spoilt = server.name('spoilt');
+  const properties = "PROPERTIES {epoch: 1, pin: 'torn'}";
+  await server.run('system', `CREATE ALIAS \`${spoilt}\` FOR DATABASE neo4j ${properties}`);
+  await system.write(spoilt, FIRST);
+  const waiting = await system.reaches(await system.discover(spoilt, FIRST), 'waiting');
+  expect(waiting.reason).toMatch(
+    /^the store refuses: alias .* its property pin is not what Graphshift writes/,
+  );
+  expect(waiting.attempts).toBe(0);
+});
+
 function retention(keep = 3): Retention {
   const { store, deployments, log, clock } = system.backend;
   const changes = new FencedChanges({ store, deployments, log });

@@ -31,7 +31,7 @@ export function openConfiguredStore(settings: Settings, directory: string, log: 
     });
   }
   if (NEO4J_URL.test(url)) return createNeo4jStore(neo4jOptions(settings, directory, log));
-  const shown = url.replace(/\/\/[^/]*@/, '//[secret]@');
+  const shown = url.replace(/\/\/.*@/, '//[secret]@');
   throw new GraphshiftError(
     'CONFIG_INVALID',
     `store.url is ${JSON.stringify(shown)}; it must be embedded:DIR, neo4j://HOST or bolt://HOST (with +s or +ssc for TLS)`,
