@@ -29,6 +29,15 @@ it('finds nothing in a healthy picture', () => {
   expect(judge(picture())).toEqual([]);
 });
 
+it('goes by every label that the rows name, where the store counts a node under each of them', () => {
+  const live = alias(300);
+  const counts = { labels: { Person: 7, Employee: 2 }, types: { KNOWS: 3 } };
+  const certificate = live.certificate && { ...live.certificate, labels: { Person: 7, Employee: 2 } };
+  expect(judge(picture(targets({ ...live, counts, certificate })))).toEqual([]);
+  const [missing] = judge(picture(targets({ ...live, certificate })));
+  expect(missing?.what).toMatch(/has 0 of Employee, its certificate says 2/);
+});
+
 /** Rule, what the line says, and the picture. */
 const BROKEN: [rule: string, line: RegExp, Picture][] = [
   [
