@@ -28,7 +28,12 @@ import type { Arrangement } from './scenarios.ts';
 const VICTIM = new URL('./victim-program.ts', import.meta.url);
 const MAIN = new URL('../../src/main.ts', import.meta.url);
 /** Everything comes to rest within this time, also where the machine has other things to do. */
-export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
+export const PATIENCE: Patience = { timeout: 120_000, interval: 300 };
+
+export interface Patience {
+  readonly timeout: number;
+  readonly interval: number;
+}
 
 /**
  * Of processes that stand still with sixty jobs each while seventy loads run: a renewal that comes late on a busy machine
@@ -202,8 +207,8 @@ export class Stage {
     }
   }
 
-  /** Waits for these states as long as ever more of them are reached. */
-  async reach(states: ReadonlyMap<string, State>): Promise<void> {
+  /** Waits for these states as long as ever more of them are reached. @param patience for each */
+  async reach(states: ReadonlyMap<string, State>, patience: Patience = PATIENCE): Promise<void> {
     const missing = async () => {
       const records = await this.backend.deployments.getMany([...states.keys()]);
       const found = new Map(records.map(({ id, state }) => [id, state]));
@@ -215,7 +220,7 @@ export class Stage {
       await vi.waitFor(async () => {
         left = await missing();
         expect(left.length, left.join(', ')).toBeLessThan(before);
-      }, PATIENCE);
+      }, patience);
     }
   }
 

@@ -218,7 +218,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   await killServer();
   await restartServer();
   link.thaw();
-  await stage.reach(new Map([[id, 'live']]));
+  await stage.reach(new Map([[id, 'live']]), { ...PATIENCE, timeout: 500_000 });
 
   expect(await rowsOf(server, LARGE_DATABASE)).toEqual(rowsFor(LARGE.nodes));
   const certificate = await stage.backend.store.certificate(LARGE_DATABASE);

@@ -177,7 +177,8 @@ export class Retention {
 
   /** When the alias left it, in ms; without a record, when the alias last moved. */
   async #leftAt(alias: AliasInfo, database: DatabaseInfo): Promise<number> {
-    if (this.#options.drainMs === 0) return 0;
+    // Where nothing tells who still reads, there is no deadline either.
+    if (this.#options.drainMs === 0 && !this.#options.store.readers) return 0;
     const record =
       database.snapshot && (await this.#options.deployments.get(deploymentId(database.snapshot)));
     const left = record && (record.state === 'replaced' || record.state === 'rolled-back');
