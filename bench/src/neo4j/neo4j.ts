@@ -37,6 +37,7 @@ export const neo4j: Benchmark = {
     'warm-up-nodes': {
       says: 'nodes of the graph that each side loads before, for the compiler of the server',
       default: 100_000,
+      least: 0,
     },
   },
   repetitions: 1,
@@ -54,9 +55,7 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
   });
   const sides = { redisUrl: redis.url, url: server.url, serverPid: server.pid };
   try {
-    const small = await makeGraph(context, 'small', context.sizes['warm-up-nodes'] ?? 1);
-    for (const side of SIDES) await measure(context, side, small, sides);
-    context.say('warm');
+    await warmUp(context, sides);
     const whole = await makeGraph(context, 'whole', context.sizes['graph-nodes'] ?? 1);
     context.say(`${whole.rows} rows written`);
     const measured: Record<Side, Measured[]> = { graphshift: [], unwind: [], 'load-csv': [] };
@@ -72,6 +71,14 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
     await server.kill();
     await redis.stop();
   }
+}
+
+async function warmUp(context: BenchContext, servers: Servers): Promise<void> {
+  const nodes = context.sizes['warm-up-nodes'] ?? 0;
+  if (nodes === 0) return;
+  const small = await makeGraph(context, 'small', nodes);
+  for (const side of SIDES)
+    context.say(`warming up: ${side}: ${describe(await measure(context, side, small, servers))}`);
 }
 
 function describe({ seconds, serverCpu, clientCpu, peakMemory }: Measured): string {
