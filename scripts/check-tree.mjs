@@ -37,6 +37,7 @@ const WALLS = [
     packages: /^apache-arrow$/,
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, 'demo/', TESTKIT],
   },
+  { packages: /^hyparquet\b/, allowed: [`${CORE}snapshot-source/`] },
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH, CHAOS] },
   {
     packages: /^@duckdb\/.+$/,
