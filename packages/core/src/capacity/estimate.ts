@@ -120,8 +120,8 @@ function embedded(size: SnapshotSize, { memoryLimit }: Loader): ReturnType<First
     disk: Math.round(0.5 * MIB + nodes.rows * 45 + nodes.content * 0.9 + links),
     // Arrow files are decoded first, and stay so until the load is over.
     scratch: Math.round(size.largest + size.arrowBytes),
-    // The two engines together may take 0.8 of the limit; 230 MB/s of content in a second fills half of it.
-    memory: Math.round(200 * MIB + memoryLimit * 0.45 * filled(contentOf(size), 60 * MIB)),
+    // Their buffers together may take 0.8 of the limit; little content fills little of them.
+    memory: Math.round(220 * MIB + memoryLimit * 0.45 * filled(contentOf(size), 60 * MIB)),
     seconds: 1.5 + rows / 250_000 + contentOf(size) / (60 * MIB),
   };
 }
