@@ -5,11 +5,12 @@ import type { Settings } from '../config/settings.ts';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import type { StoreHealth } from '../graph-store/graph-store.ts';
 import type { Clock } from '../platform/clock.ts';
-import { messageOf } from '../platform/errors.ts';
+import { withDeadline } from '../platform/deadline.ts';
+import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { RoomNeeds } from '../queue/deployment-store.ts';
 import type { Keys } from '../queue/keys.ts';
-import { readSnapshotSize } from '../snapshot-source/footer-sizes.ts';
+import { readSnapshotSize, type SnapshotSize } from '../snapshot-source/footer-sizes.ts';
 import {
   type Estimate,
   estimateLoad,
@@ -45,6 +46,8 @@ export interface Demand {
 }
 
 const MEGABYTE = 1024 * 1024;
+/** A look at the footers takes milliseconds, of thousands of files on a slow disk a second or two. */
+const LOOK_MS = 10_000;
 
 export class Capacity {
   readonly #options: CapacityOptions;
@@ -65,7 +68,7 @@ export class Capacity {
     if (!hasEstimates(kind)) return undefined;
     try {
       const loader = { kind, memoryLimit: settings.orchestrator.loader_memory_mb * MEGABYTE };
-      const size = estimate === undefined ? await readSnapshotSize(path) : undefined;
+      const size = estimate === undefined ? await this.#sizeOf(path) : undefined;
       const first = estimate ?? (size && estimateLoad(size, loader));
       return first && withFactors(first, await this.#learned.read(kind, first.content, clock.now()));
     } catch (error) {
@@ -118,6 +121,12 @@ export class Capacity {
     } catch (error) {
       log.warn({ err: error }, `capacity: nothing was learned from a load: ${messageOf(error)}`);
     }
+  }
+
+  /** A file system that hangs must not keep a deployment at the gate; its load will say what is wrong. */
+  #sizeOf(path: string): Promise<SnapshotSize | undefined> {
+    const late = () => new GraphshiftError('FILE_UNREADABLE', `${path} was not listed and read within 10 s`);
+    return withDeadline(this.#options.clock, LOOK_MS, readSnapshotSize(path), late);
   }
 
   #diskOf({ disk }: StoreHealth, keptPercent: number): Budgets['disk'] {

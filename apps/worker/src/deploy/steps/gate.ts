@@ -25,7 +25,7 @@ export async function gate(held: HeldDeployment): Promise<void> {
   // A shared reading may show this database, which stands for its own room, after it was dropped.
   if (reading.room.existing.includes(database)) reading = await readOpen(held, reading.listedAt);
   let asked = await reserve(held, database, reading, estimate);
-  if (asked.result.kind !== 'ok' && asked.result.kind !== 'busy') {
+  if (asked.result.kind === 'full' || asked.result.kind === 'no-disk') {
     // Or one that was dropped to make room, with its share of the disk.
     reading = await readOpen(held, reading.listedAt);
     asked = await reserve(held, database, reading, estimate);
