@@ -39,6 +39,7 @@ const WALLS = [
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, FLIGHT, 'demo/', TESTKIT],
   },
   { packages: /^@grpc\/grpc-js$/, allowed: [FLIGHT] },
+  { packages: /^hyparquet\b/, allowed: [`${CORE}snapshot-source/`] },
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH, CHAOS] },
   {
     packages: /^@duckdb\/.+$/,

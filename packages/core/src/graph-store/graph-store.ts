@@ -85,6 +85,8 @@ export interface StoreHealth {
   };
   /** Databases of the whole server, others' too, and how many it takes; where it has such a limit. */
   readonly databases?: { readonly existing: number; readonly limit: number };
+  /** The disk under the databases, in bytes, where the store tells it: `free` for this user, `total` of the file system. */
+  readonly disk?: { readonly free: number; readonly total: number };
   /** Why it is not reachable or not writable. */
   readonly problem?: string;
 }
@@ -274,6 +276,8 @@ export interface GraphStore extends Service {
   openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load>;
   /** The certificate kept with a sealed database, or undefined when there is none. */
   certificate(database: string): Promise<LoadCertificate | undefined>;
+  /** Bytes that a sealed database takes on the disk; a store without this method does not tell. */
+  databaseBytes?(database: string): Promise<number>;
   /** Rows by label and type, asked of the store. */
   counts(database: string): Promise<Counts>;
   /**

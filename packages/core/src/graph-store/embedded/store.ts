@@ -1,7 +1,7 @@
 /** The embedded graph store: LadybugDB databases in a directory, fed by DuckDB. Needs no server. */
 
 import { randomBytes } from 'node:crypto';
-import { open, statfs, unlink } from 'node:fs/promises';
+import { open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { type Logger, silentLogger } from '../../platform/log.ts';
@@ -97,6 +97,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
       ),
     openLoad: (request, loadOptions = {}) => openEmbeddedLoad(databases, request, loader, loadOptions),
     certificate: (database) => databases.certificate(database),
+    databaseBytes: async (database) => bytesIn(layout.database(database)),
     counts: async (database) => queries.counts(await readable(database)),
     carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
@@ -141,21 +142,38 @@ async function health(layout: Layout, presence: Presence): Promise<StoreHealth> 
   } catch (error) {
     return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
   }
-  const disk = await diskPercent(layout.root);
+  const disk = await diskOf(layout.root);
   try {
     const heap = await loaderPercent(layout.area('databases'), await touch(layout));
-    return { reachable: true, writable: true, percent: { heap, ...disk }, meaning };
+    return { reachable: true, writable: true, percent: { heap, ...disk.percent }, meaning, ...disk.room };
   } catch (error) {
-    return { reachable: true, writable: false, percent: disk, problem: messageOf(error) };
+    return { reachable: true, writable: false, percent: disk.percent, problem: messageOf(error) };
   }
 }
 
-async function diskPercent(directory: string): Promise<{ disk?: number }> {
+/** Bytes of all files in a database's directory. */
+async function bytesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? bytesIn(path) : (await stat(path)).size;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+interface Disk {
+  readonly percent: { readonly disk?: number };
+  readonly room?: Required<Pick<StoreHealth, 'disk'>>;
+}
+
+async function diskOf(directory: string): Promise<Disk> {
   try {
-    const { blocks, bavail } = await statfs(directory);
-    return blocks > 0 ? { disk: Math.round((1 - bavail / blocks) * 1000) / 10 } : {};
+    const { blocks, bavail, bsize } = await statfs(directory);
+    if (blocks === 0) return { percent: {} };
+    const room = { disk: { free: bavail * bsize, total: blocks * bsize } };
+    return { percent: { disk: Math.round((1 - bavail / blocks) * 1000) / 10 }, room };
   } catch {
-    return {};
+    return { percent: {} };
   }
 }
 
