@@ -9,8 +9,17 @@ import { GraphshiftError } from '../platform/errors.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { deploymentId } from '../snapshot/names.ts';
 
-/** End states in which the target of an alias cannot be, but for a Redis that lost its last second. */
-const LOST_STATES: readonly State[] = END_STATES.filter((state) => state !== 'live' && state !== 'replaced');
+/**
+ * States in which the target of an alias cannot be, but for a Redis that lost its last second: what ended otherwise, and
+ * what waits for a worker. One that a worker holds may be on its way to `live`.
+ */
+const LOST_STATES: readonly State[] = [
+  ...END_STATES.filter((state) => state !== 'live' && state !== 'replaced'),
+  'discovered',
+  'queued',
+  'waiting',
+  'retrying',
+];
 
 /**
  * Moves a customer's records to where its alias says. A record that a worker is about to lead to `live` is left to it.
@@ -34,12 +43,12 @@ export async function alignRecords(
   const id = deploymentId({ customer, timestamp: properties.snapshot });
   const target = await deployments.get(id);
   if (target && LOST_STATES.includes(target.state)) {
-    // Redis lost the cutover, and somebody ended what had been live for a moment already: the record is made anew.
+    // Redis lost the cutover, and the record was ended or put back in the backlog after it: it is made anew.
     const { path } = target;
     const fields = { database, contentHash: properties.contentHash };
     const { epoch } = properties;
     const lost = { customer, timestamp: properties.snapshot, path, epoch, state: 'live' as const, fields };
-    const detail = `the alias targets ${database}, whatever ended it as ${target.state}`;
+    const detail = `the alias targets ${database}, whatever made it ${target.state}`;
     return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head ?? head;
   }
   if (target?.state !== 'replaced') return head;

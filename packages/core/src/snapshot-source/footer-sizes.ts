@@ -5,8 +5,9 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { batchOf } from '@graphshift/flight/ipc';
 import { parquetMetadata } from 'hyparquet/src/metadata.js';
-import { batchOf, readLayout } from './arrow/messages.ts';
+import { readLayout } from './arrow/messages.ts';
 import { columnsOf } from './arrow/schema.ts';
 import { formatOf } from './file-format.ts';
 import { type GroupKind, type ListedFile, listSnapshot, rootOf } from './layout.ts';

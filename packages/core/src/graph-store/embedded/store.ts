@@ -13,7 +13,7 @@ import { unlessMissing } from './durable-file.ts';
 import { Fence } from './fence.ts';
 import { importLadybug } from './ladybug.ts';
 import { Layout } from './layout.ts';
-import { openEmbeddedLoad } from './load.ts';
+import { type LoaderSettings, openEmbeddedLoad } from './load.ts';
 import { loaderPercent } from './loader-memory.ts';
 import { Presence } from './presence.ts';
 import { QueryRunner } from './query.ts';
@@ -53,12 +53,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     processes: options.queryProcesses ?? 4,
     idleMs: options.queryIdleMs ?? 10_000,
   });
-  const loader = {
-    memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
-    threads: options.threads ?? 2,
-    idProperty: options.idProperty ?? 'id',
-    requireManifest: options.requireManifest ?? false,
-  };
+  const loader = loaderOf(options);
   const readable = async (name: string) => {
     const { state } = await databases.judge(name);
     if (state === 'marked' || state === 'complete') return layout.database(name);
@@ -110,6 +105,15 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     prepareDrop: (customer, name, epoch) => drops.prepare(customer, name, epoch),
     query: async (target, cypher, queryOptions = {}) =>
       queries.query(await directoryOf(target), cypher, queryOptions),
+  };
+}
+
+function loaderOf(options: EmbeddedStoreOptions): LoaderSettings {
+  return {
+    memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
+    threads: options.threads ?? 2,
+    idProperty: options.idProperty ?? 'id',
+    requireManifest: options.requireManifest ?? false,
   };
 }
 
