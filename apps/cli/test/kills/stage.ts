@@ -211,9 +211,12 @@ export class Stage {
   async reach(states: ReadonlyMap<string, State>, patience: Patience = PATIENCE): Promise<void> {
     const missing = async () => {
       const records = await this.backend.deployments.getMany([...states.keys()]);
-      const found = new Map(records.map(({ id, state }) => [id, state]));
-      const wrong = [...states].filter(([id, state]) => found.get(id) !== state);
-      return wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`);
+      const found = new Map(records.map((record) => [record.id, record]));
+      const wrong = [...states].filter(([id, state]) => found.get(id)?.state !== state);
+      return wrong.map(([id, state]) => {
+        const { state: is, error } = found.get(id) ?? {};
+        return `${id} is ${is}, not ${state}${error ? ` (${error.code}: ${error.message})` : ''}`;
+      });
     };
     for (let left = await missing(); left.length > 0; ) {
       const before = left.length;

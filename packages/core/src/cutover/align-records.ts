@@ -11,14 +11,11 @@ import { deploymentId } from '../snapshot/names.ts';
 
 /**
  * States in which the target of an alias cannot be, but for a Redis that lost its last second: what ended otherwise, and
- * what waits for a worker. One that a worker holds may be on its way to `live`.
+ * what stands behind a newer snapshot. The head is led to `live` by the worker that takes it up.
  */
 const LOST_STATES: readonly State[] = [
   ...END_STATES.filter((state) => state !== 'live' && state !== 'replaced'),
   'discovered',
-  'queued',
-  'waiting',
-  'retrying',
 ];
 
 /**
