@@ -3,12 +3,12 @@
 import type { Backend, RecoveryReport } from '@graphshift/core';
 import {
   type Installation,
+  type Link,
   makeInstallation,
+  openLink,
   type Program,
   simulateSnapshot,
   startProgram,
-  startTcpProxy,
-  type TcpProxy,
 } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCommand } from '../src/run-command.ts';
@@ -19,11 +19,11 @@ const PATIENCE = { timeout: 100_000, interval: 50 };
 
 let installation: Installation;
 let backend: Backend;
-let proxy: TcpProxy;
+let link: Link;
 interface Worker {
   readonly program: Program;
   readonly instance: string;
-  /** Index of the connection on which its consumer fetches; the one before it is what all others share. */
+  /** Number of the connection on which its consumer fetches; the one before it is what all others share. */
   readonly consumer: number;
 }
 /** Those that still run. A test that leaves one well hands it on, since a process takes long to start. */
@@ -32,22 +32,22 @@ const workers: Worker[] = [];
 beforeAll(async () => {
   installation = await makeInstallation();
   backend = await installation.open();
-  proxy = await startTcpProxy(installation.redis.port);
+  link = await openLink(installation.redis.port);
 });
 afterAll(async () => {
   for (const { program } of workers) await program.end('SIGKILL');
-  await proxy.stop();
+  await link.close();
   await installation.remove();
 });
 
-/** A worker that reaches Redis through the proxy, at work already where there is one. */
+/** A worker that reaches Redis through the link, at work already where there is one. */
 async function haveWorker(): Promise<Worker> {
   const [running] = workers;
   if (running) return running;
-  const first = proxy.links.length;
+  const first = link.connections;
   const program = startProgram(MAIN, ['worker'], {
     ...installation.environment,
-    REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+    REDIS_URL: `redis://127.0.0.1:${link.port}`,
     HEARTBEAT_INTERVAL: '0.3',
     GRAPHSHIFT_RESILIENCE_WATCHDOG_SECONDS: '3',
   });
@@ -124,8 +124,8 @@ describe('a worker whose consumer hangs while its process and Redis are well', (
   it('restarts its consumer and goes on, and ends where that does not help, with the code that an orchestrator restarts', async () => {
     const worker = await haveWorker();
     const { program, instance, consumer } = worker;
-    const restarted = proxy.links.length;
-    proxy.links[consumer]?.blackhole();
+    const restarted = link.connections;
+    link.blackholeConnections((connection) => connection === consumer);
     const id = await drop('hung', 20);
     await program.line(/watchdog: jobs wait/);
     await reaches(id, 'live');
@@ -134,8 +134,7 @@ describe('a worker whose consumer hangs while its process and Redis are well', (
       PATIENCE,
     );
 
-    for (const link of proxy.links.slice(restarted)) link.blackhole();
-    proxy.onLink = (link) => link.blackhole();
+    link.blackholeConnections((connection) => connection === consumer || connection >= restarted);
     await drop('stuck', 20);
     expect(await ended(worker)).toBe(75);
     expect(program.lines.filter((line) => /watchdog: jobs wait/.test(line))).toHaveLength(2);

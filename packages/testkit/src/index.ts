@@ -48,4 +48,3 @@ export {
   ONCE_POINTS,
   type Point,
 } from './step-points.ts';
-export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';
