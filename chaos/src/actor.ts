@@ -1,8 +1,8 @@
 /** A worker or a producer of the suite: a real process behind links of its own, started again whenever it ends. */
 
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Link, openLink, type Program, startProgram } from '@graphshift/testkit';
+import { childrenOf, type Link, openLink, type Program, startProgram } from '@graphshift/testkit';
 import type { Part } from './actor-program.ts';
 import { type Armed, Orders } from './orders.ts';
 import { type Sin, START_AGAIN } from './times.ts';
@@ -161,21 +161,5 @@ export class Actor {
     this.recoveries += fresh.filter((line) => RECOVERY.test(line)).length;
     const path = `${this.#options.directory}/${this.name}.log`;
     if (fresh.length > 0) appendFileSync(path, `${fresh.join('\n')}\n`);
-  }
-}
-
-/** Processes whose parent is this one. */
-function childrenOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { type Installation, makeInstallation } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -9,16 +10,10 @@ beforeAll(async () => {
 afterAll(() => installation.remove());
 
 async function doctor(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(['doctor', '--settle', '0', ...values], {
+  return runInProcess(['doctor', '--settle', '0', ...values], {
     environment: installation.environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 describe('doctor', () => {

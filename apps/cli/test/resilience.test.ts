@@ -11,7 +11,7 @@ import {
   startProgram,
 } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 const TIMESTAMP = 1_700_000_000;
@@ -75,16 +75,10 @@ const reaches = (id: string, state: string) =>
   vi.waitFor(async () => expect((await backend.deployments.get(id))?.state, id).toBe(state), PATIENCE);
 
 async function run(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand([...values, '--log-level', 'silent'], {
+  return runInProcess([...values, '--log-level', 'silent'], {
     environment: installation.environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 describe('a worker that a person recovers while it loads', () => {

@@ -1,6 +1,5 @@
 /** An installation whose processes are killed: its snapshots, its processes, and what is expected of it afterwards. */
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -14,8 +13,11 @@ import {
   type State,
 } from '@graphshift/core';
 import {
+  descendantsOf,
   type Installation,
+  isRunning,
   makeInstallation,
+  type Point,
   type Program,
   simulateSnapshot,
   startProgram,
@@ -23,7 +25,7 @@ import {
 import { expect, vi } from 'vitest';
 import type { DeploymentPlan, Plan } from './plan.ts';
 import { type Reader, startReader } from './reader.ts';
-import type { Arrangement } from './scenarios.ts';
+import { type Arrangement, DEFAULT_BEFORE, plansOf, type Scenario } from './scenarios.ts';
 
 const VICTIM = new URL('./victim-program.ts', import.meta.url);
 const MAIN = new URL('../../src/main.ts', import.meta.url);
@@ -45,6 +47,13 @@ export const HELD_LOCK_MS = 60_000;
 const JUDGED = { timeout: 240_000, interval: 1500 } as const;
 
 const FLAGS = { 'orchestrator.max_databases': 500, 'orchestrator.max_crashes': 20 };
+
+export interface KillCase {
+  readonly customer: string;
+  readonly scenario: Scenario;
+  /** Where the first process is killed, and the one that goes on after it. */
+  readonly points: readonly [Point, Point | undefined];
+}
 
 export class Stage {
   readonly installation: Installation;
@@ -144,6 +153,19 @@ export class Stage {
     await this.expireLocks();
   }
 
+  /** Arranges the cases, then kills processes at their first points, and those that go on at their second. */
+  async killTwice(cases: readonly KillCase[], processes: number): Promise<void> {
+    for (const { customer, scenario } of cases)
+      for (const step of scenario.before ?? DEFAULT_BEFORE) await this.arrange(customer, step);
+    for (const turn of [0, 1] as const) {
+      if (cases.every(({ points }) => points[turn] === undefined)) continue;
+      const plans: Record<string, DeploymentPlan> = {};
+      for (const { customer, scenario, points } of cases)
+        Object.assign(plans, plansOf(customer, scenario, points[turn]));
+      await this.killAtPoints(plans, processes);
+    }
+  }
+
   /** Waits until every deployment with a point stands at it in one of the processes. */
   async arrived(plans: Readonly<Record<string, DeploymentPlan>>, victims: readonly Program[]): Promise<void> {
     const expected = Object.entries(plans).flatMap(([id, { point }]) => (point ? [`${id} ${point}`] : []));
@@ -170,7 +192,7 @@ export class Stage {
 
   /** Kills a process and sees that the processes it had started go with it. */
   async kill(program: Program): Promise<void> {
-    const children = childrenOf(program.process.pid ?? 0);
+    const children = descendantsOf(program.process.pid ?? 0);
     await program.end('SIGKILL');
     await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 20_000);
   }
@@ -260,32 +282,5 @@ export class Stage {
       people: (database) => this.people(database),
       ...(mayGoBack && { mayGoBack }),
     });
-  }
-}
-
-/** Processes whose parent is this one, and theirs. */
-function childrenOf(parent: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const found = parentOf(Number(name));
-    if (found !== undefined) parents.set(Number(name), found);
-  }
-  const below = (root: number): number[] =>
-    [...parents].filter(([, above]) => above === root).flatMap(([pid]) => [pid, ...below(pid)]);
-  return below(parent);
-}
-
-function isRunning(pid: number): boolean {
-  return parentOf(pid) !== undefined;
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? undefined : Number(parent);
-  } catch {
-    return undefined;
   }
 }

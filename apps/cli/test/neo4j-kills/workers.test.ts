@@ -6,30 +6,15 @@
 
 import { type Edge, LOAD_POINTS, ONCE_POINTS, type Point, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { DeploymentPlan } from '../kills/plan.ts';
-import {
-  DEFAULT_BEFORE,
-  plansOf,
-  pointScenario,
-  SCENARIOS,
-  type Scenario,
-  SUBJECT,
-} from '../kills/scenarios.ts';
-import type { Stage } from '../kills/stage.ts';
+import { DEFAULT_BEFORE, pointScenario, SCENARIOS, type Scenario, SUBJECT } from '../kills/scenarios.ts';
+import type { KillCase, Stage } from '../kills/stage.ts';
 import { bringLive, expectWhole, openStage } from './ground.ts';
 import { type Reader, startReader } from './reader.ts';
-
-interface Case {
-  readonly customer: string;
-  readonly scenario: Scenario;
-  /** Where the first worker is killed, and the one that goes on after it. */
-  readonly points: readonly [Point, Point | undefined];
-}
 
 const ANEW: Scenario = { end: 'live' };
 const OVER_ALIAS: Scenario = { live: 1, end: 'live' };
 
-const CASES: readonly Case[] = [
+const CASES: readonly KillCase[] = [
   { customer: 'at-gated', scenario: ANEW, points: around('queued>gated') },
   { customer: 'at-loading', scenario: ANEW, points: around('gated>loading') },
   { customer: 'opened', scenario: ANEW, points: ['opened', 'checked'] },
@@ -50,7 +35,7 @@ const CASES: readonly Case[] = [
   along('live>rolled-back'),
   { customer: 'dropped', scenario: pointScenario('dropped'), points: ['drop prepared', 'dropped'] },
   // Once each: whoever goes on with these is the upkeep, which would stand still there with all that it does.
-  ...(['before enqueue', 'enqueued', 'before letter', 'letter'] as const).map((point): Case => {
+  ...(['before enqueue', 'enqueued', 'before letter', 'letter'] as const).map((point): KillCase => {
     const customer = `at-${point.replace(' ', '-')}`;
     return { customer, scenario: pointScenario(point), points: [point, undefined] };
   }),
@@ -60,7 +45,7 @@ function around(edge: Edge | 'discover'): [Point, Point] {
   return [`before ${edge}`, `after ${edge}`];
 }
 
-function along(edge: Edge): Case {
+function along(edge: Edge): KillCase {
   const scenario = SCENARIOS[edge];
   if (!scenario) throw new Error(`no scenario for ${edge}`);
   return {
@@ -76,7 +61,7 @@ function along(edge: Edge): Case {
  */
 const ALONE = ['replaced-to-retired', 'live-to-rolled-back'];
 const UPKEEP = CASES.filter(({ scenario }) => scenario.upkeep);
-const ROUNDS: readonly (readonly Case[])[] = [
+const ROUNDS: readonly (readonly KillCase[])[] = [
   ...ALONE.map((name) => UPKEEP.filter(({ customer }) => customer === name)),
   UPKEEP.filter(({ customer }) => !ALONE.includes(customer)),
   CASES.filter(({ scenario }) => !scenario.upkeep),
@@ -108,25 +93,13 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => stage?.close());
 
-async function killTwice(cases: readonly Case[]): Promise<void> {
-  for (const { customer, scenario } of cases)
-    for (const step of scenario.before ?? DEFAULT_BEFORE) await stage.arrange(customer, step);
-  for (const turn of [0, 1] as const) {
-    if (cases.every(({ points }) => points[turn] === undefined)) continue;
-    const plans: Record<string, DeploymentPlan> = {};
-    for (const { customer, scenario, points } of cases)
-      Object.assign(plans, plansOf(customer, scenario, points[turn]));
-    await stage.killAtPoints(plans, 1);
-  }
-}
-
 it('kills at every point of a deployment', () => {
   const points = new Set(CASES.flatMap(({ points: both }) => [...both]));
   expect([...LOAD_POINTS, ...ONCE_POINTS].filter((point) => !points.has(point))).toEqual([]);
 });
 
 it('comes to rest on Neo4j after its workers were killed before, at and after their steps', async () => {
-  for (const cases of ROUNDS) await killTwice(cases);
+  for (const cases of ROUNDS) await stage.killTwice(cases, 1);
   await stage.healthy();
   await stage.reach(
     new Map(
