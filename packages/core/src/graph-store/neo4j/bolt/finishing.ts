@@ -2,10 +2,10 @@
 
 import neo4j from 'neo4j-driver';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { CertifiedCount } from '../../graph-store.ts';
 import { quoteName } from '../names.ts';
 import { isOutOfMemory } from './failures.ts';
-import type { FilledDatabase } from './load-commands.ts';
 import type { GroupPlan, LoadPlan } from './plan.ts';
 import { type Build, type ChunkState, fencedByChunk, readChunks, runAlone } from './progress-marks.ts';
 import type { BoltSettings } from './settings.ts';
@@ -91,10 +91,7 @@ async function strip(
  * What was read, sent and acknowledged by the marks, and what the count store says.
  * @throws CERTIFICATE where a label beside the folders' own, or the whole graph, has another number
  */
-export async function certifyCounts(
-  build: Build,
-  plan: LoadPlan,
-): Promise<Omit<FilledDatabase, 'peakMemory'>> {
+export async function certifyCounts(build: Build, plan: LoadPlan): Promise<Omit<LoadCounts, 'peakMemory'>> {
   const states = await readChunks(build);
   const labels = labelRows(plan);
   const byLabel = Object.fromEntries(labels);

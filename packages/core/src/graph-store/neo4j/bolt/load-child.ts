@@ -13,12 +13,13 @@ import {
   refuseUnseen,
   rootOf,
 } from '../../../snapshot-source/layout.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { LoadProgress } from '../../graph-store.ts';
 import { BatchSize } from './batches.ts';
 import { isOfServer, loadFailure } from './failures.ts';
 import { fill, isFilled, openLoadDriver } from './filling.ts';
 import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts';
-import type { BoltCommands, BoltJob, CheckedJob, FilledDatabase } from './load-commands.ts';
+import type { BoltCommands, BoltJob, CheckedJob } from './load-commands.ts';
 import { type LoadPlan, planLoad } from './plan.ts';
 import { type Build, placeChunks, readChunks } from './progress-marks.ts';
 import { Stager } from './staging.ts';
@@ -130,7 +131,7 @@ async function isWhole({ build, plan }: Work, kind: GroupKind): Promise<boolean>
   return plan.groups.every((group) => group.kind !== kind || isFilled(group, states));
 }
 
-async function finish(report: Report): Promise<FilledDatabase> {
+async function finish(report: Report): Promise<LoadCounts> {
   const current = begun();
   const { build, plan, job, duck } = current;
   const { settings } = job;

@@ -5,22 +5,16 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ChildProcess, siblingModule } from '../../../platform/child-process.ts';
+import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
-import type {
-  AbortOptions,
-  CertifiedCount,
-  Load,
-  LoadCertificate,
-  LoadOptions,
-  LoadProgress,
-  LoadRequest,
-} from '../../graph-store.ts';
+import { certify } from '../../certify.ts';
+import type { AbortOptions, Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
+import { LoadingProcess, refuseAborted } from '../../loading-process.ts';
 import { fencedOut, readMark, rowsIn, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
 import { loadFailure } from './failures.ts';
-import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
+import type { BoltCommands, BoltJob } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
 /** Several times what the batches of all sessions hold. */
@@ -37,7 +31,7 @@ export async function openBoltLoad(
   request: LoadRequest,
   options: LoadOptions = {},
 ): Promise<Load> {
-  if (options.signal?.aborted) throw aborted(request, options.signal);
+  refuseAborted(request, options);
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
   const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
@@ -72,16 +66,11 @@ class BoltLoad implements Load {
   readonly #database: string;
   readonly #mark: StoredMark;
   readonly #scratch: string;
-  readonly #options: LoadOptions;
-  readonly #onAbort = () => void this.#stop().catch(() => {});
-  #child: ChildProcess<BoltCommands> | undefined;
+  readonly #process: LoadingProcess<BoltCommands>;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
   #kept: number | undefined;
   #manifest: SnapshotManifest | undefined;
-  #ended: 'sealed' | 'aborted' | undefined;
-  /** Set while seal must not be cut in two by an abort. */
-  #sealing: Promise<unknown> | undefined;
 
   constructor(
     context: BoltLoadContext,
@@ -95,8 +84,13 @@ class BoltLoad implements Load {
     this.#database = databaseName(request);
     this.#mark = mark;
     this.#scratch = scratch;
-    this.#options = options;
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#process = new LoadingProcess({
+      snapshot: request,
+      load: options,
+      module: siblingModule(import.meta.url, 'load-child'),
+      heapMb: CHILD_HEAP_MB,
+      onAbort: () => this.#stop(),
+    });
   }
 
   get kept(): number | undefined {
@@ -115,7 +109,7 @@ class BoltLoad implements Load {
       database: this.#database,
       scratch: this.#scratch,
     };
-    const { manifest, fingerprint } = await this.#call('check', job);
+    const { manifest, fingerprint } = await this.#process.call('check', job);
     this.#manifest = manifest;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
@@ -127,39 +121,35 @@ class BoltLoad implements Load {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
         await talking(`begin ${this.#database} again`, () => this.#beginAgain());
-      await this.#call('place', undefined);
+      await this.#process.call('place', undefined);
     }
     return manifest;
   }
 
   async nodes(): Promise<void> {
-    this.#refuseEnded();
-    if (!this.#loaded) await this.#call('nodes', undefined);
+    this.#process.refuseEnded();
+    if (!this.#loaded) await this.#process.call('nodes', undefined);
   }
 
   async relationships(): Promise<void> {
-    this.#refuseEnded();
-    if (!this.#loaded) await this.#call('relationships', undefined);
+    this.#process.refuseEnded();
+    if (!this.#loaded) await this.#process.call('relationships', undefined);
   }
 
   async seal(): Promise<LoadCertificate> {
-    this.#refuseEnded();
-    const certificate = this.#certify(this.#loaded ?? (await this.#call('finish', undefined)));
-    await this.#child?.kill();
-    this.#refuseEnded();
-    const sealed = talking(`seal ${this.#database}`, () => this.#seal(certificate));
-    this.#sealing = sealed.catch(() => {});
-    try {
-      await sealed;
-    } finally {
-      this.#sealing = undefined;
-    }
+    this.#process.refuseEnded();
+    const filled = this.#loaded ?? (await this.#process.call('finish', undefined));
+    const certificate = certify(this.#request, this.#manifest, filled);
+    await this.#process.kill();
+    this.#process.refuseEnded();
+    await this.#process.seal(() => talking(`seal ${this.#database}`, () => this.#seal(certificate)));
+    await rm(this.#scratch, { recursive: true, force: true });
     return certificate;
   }
 
   async abort(options: AbortOptions = {}): Promise<void> {
     await this.#stop();
-    if (this.#ended === 'sealed' || options.resumable) return;
+    if (this.#process.isSealed || options.resumable) return;
     await talking(`abort the load of ${this.#database}`, () => this.#drop()).catch((error: unknown) => {
       // A newer holder decides what becomes of the build.
       if (!(error instanceof GraphshiftError && error.code === 'FENCED')) throw error;
@@ -167,12 +157,7 @@ class BoltLoad implements Load {
   }
 
   async #stop(): Promise<void> {
-    await this.#sealing;
-    if (this.#ended === 'sealed') return;
-    this.#ended = 'aborted';
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    await this.#child?.kill();
-    await rm(this.#scratch, { recursive: true, force: true });
+    if (await this.#process.stop()) await rm(this.#scratch, { recursive: true, force: true });
   }
 
   /** Drops the build unless a newer holder goes on with it. */
@@ -197,61 +182,7 @@ class BoltLoad implements Load {
     const { certificates, driver } = this.#context;
     await certificates.keep(certificate);
     await sealMark(driver, this.#database, certificate);
-    this.#ended = 'sealed';
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    await rm(this.#scratch, { recursive: true, force: true });
   }
-
-  #certify({ nodes, relationships, labels, peakMemory }: FilledDatabase): LoadCertificate {
-    refuseMismatch([...nodes, ...relationships]);
-    const { customer, timestamp, run, epoch } = this.#request;
-    return {
-      customer,
-      timestamp,
-      run,
-      epoch,
-      database: this.#database,
-      contentHash: this.#manifest?.contentHash ?? '',
-      nodes,
-      relationships,
-      ...(labels && { labels }),
-      bytes: this.#manifest?.bytes ?? 0,
-      peakMemory,
-    };
-  }
-
-  async #call<K extends keyof BoltCommands>(
-    command: K,
-    input: BoltCommands[K]['input'],
-  ): Promise<BoltCommands[K]['output']> {
-    this.#refuseEnded();
-    this.#child ??= new ChildProcess<BoltCommands>(siblingModule(import.meta.url, 'load-child'), {
-      name: 'loader',
-      heapMb: CHILD_HEAP_MB,
-    });
-    const { onProgress } = this.#options;
-    try {
-      return await this.#child.call(command, input, {
-        ...(onProgress && { onProgress: (progress) => onProgress(progress as LoadProgress) }),
-      });
-    } catch (error) {
-      // A loader that was killed on purpose did not die.
-      this.#refuseEnded(error);
-      throw error;
-    }
-  }
-
-  #refuseEnded(cause?: unknown): void {
-    if (this.#ended === 'aborted') throw aborted(this.#request, this.#options.signal, cause);
-    if (this.#ended === 'sealed')
-      throw new GraphshiftError('CONFLICT', `the load of ${this.#database} is sealed`);
-  }
-}
-
-function aborted(request: LoadRequest, signal: AbortSignal | undefined, cause?: unknown): GraphshiftError {
-  return new GraphshiftError('ABORTED', `the load of ${databaseName(request)} was stopped`, {
-    cause: signal?.reason ?? cause,
-  });
 }
 
 async function talking<T>(what: string, run: () => Promise<T>): Promise<T> {
@@ -259,18 +190,5 @@ async function talking<T>(what: string, run: () => Promise<T>): Promise<T> {
     return await run();
   } catch (error) {
     throw loadFailure(error, what);
-  }
-}
-
-/** @throws CERTIFICATE naming the first label or type whose rows do not match at every station */
-function refuseMismatch(counts: readonly CertifiedCount[]): void {
-  for (const count of counts) {
-    const { name, footers, read, sent, acknowledged, counted } = count;
-    if ([read, sent, acknowledged, counted].every((rows) => rows === footers)) continue;
-    throw new GraphshiftError(
-      'CERTIFICATE',
-      `rows of ${name} do not match: ${footers} in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`,
-      { details: { ...count } },
-    );
   }
 }
