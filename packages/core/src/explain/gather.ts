@@ -8,8 +8,9 @@ import { jobId } from '../queue/catalogue.ts';
 import type { Instance } from '../queue/instances.ts';
 import type { Backend } from '../runtime/backend.ts';
 import { aliasName, databaseName, deploymentId } from '../snapshot/names.ts';
+import { newestChange } from '../snapshot-source/newest-change.ts';
 import { lookAtSnapshot } from '../snapshot-source/readiness.ts';
-import { type CustomerOnDisk, newestChange, readCustomer } from './disk.ts';
+import { type CustomerOnDisk, readCustomer } from './disk.ts';
 import type { ExplainPicture, NewestSnapshot, Standing, Unready } from './picture.ts';
 
 /** What an explanation needs of a backend. */
@@ -127,7 +128,7 @@ async function standingOf(
 async function lookAt({ settings }: Explained, path: string, disk: CustomerOnDisk): Promise<Unready> {
   const look = await lookAtSnapshot(path, disk.newest?.root ?? path, settings.orchestrator.readiness);
   return {
-    changedAt: await newestChange(path),
+    changedAt: (await newestChange(path)) ?? 0,
     ...(look.awaits !== undefined && { awaits: look.awaits }),
     ...(look.problem && { problem: { code: look.problem.code, message: look.problem.message } }),
   };

@@ -19,8 +19,8 @@ export const CHUNK_LABEL = '_GraphshiftChunk';
 export const MARK_CONSTRAINT = '_graphshift_load';
 export const CHUNK_CONSTRAINT = '_graphshift_chunk';
 
-/** Of the one mark. */
-const KEY = 'load';
+/** Property `key` of the one mark. */
+export const MARK_KEY = 'load';
 
 export interface StoredMark extends LoadMark {
   /** Loaded and counted: what is left is verify. */
@@ -47,7 +47,7 @@ export async function writeMark(driver: Driver, database: string, mark: LoadMark
       await tx.run(
         `MERGE (m:${MARK_LABEL} {key: $key})
          ON CREATE SET m.customer = $customer, m.timestamp = $timestamp, m.run = $run, m.epoch = $epoch, m.sealed = false`,
-        { key: KEY, customer, timestamp: neo4j.int(timestamp), ...holderOf(mark) },
+        { key: MARK_KEY, customer, timestamp: neo4j.int(timestamp), ...holderOf(mark) },
       );
       await refuseComplete(tx, database);
     });
