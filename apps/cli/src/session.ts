@@ -113,7 +113,7 @@ export class Session {
 
   /** Opens the graph store alone. */
   async withStore<Result>(work: (store: GraphStore) => Promise<Result>): Promise<Result> {
-    const store = openConfiguredStore(this.read.settings, this.surroundings.directory, this.log);
+    const store = await openConfiguredStore(this.read.settings, this.surroundings.directory, this.log);
     // Whoever only reads makes none.
     await store.start({ used: true });
     try {

@@ -29,7 +29,8 @@ export async function alignRecords(
   const { customer, database, properties } = alias;
   const held = new Set(properties.holds?.map(({ timestamp }) => timestamp));
   let head: string | undefined;
-  for (const record of await deployments.liveOf(customer)) {
+  const live = await deployments.liveOf(customer);
+  for (const record of live) {
     if (record.timestamp === properties.snapshot) continue;
     const to = held.has(record.timestamp) ? 'rolled-back' : 'replaced';
     const detail = to === 'replaced' ? `replaced by ${database}` : `rolled back to ${database}`;
@@ -37,6 +38,7 @@ export async function alignRecords(
       await deployments.transition({ id: record.id, from: ['live'], to, fields: { reason: detail }, detail }),
     );
   }
+  if (live.some(({ timestamp }) => timestamp === properties.snapshot)) return head;
   const id = deploymentId({ customer, timestamp: properties.snapshot });
   const target = await deployments.get(id);
   if (target && LOST_STATES.includes(target.state)) {

@@ -82,7 +82,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
-  const bareStore = options.store ?? openConfiguredStore(settings, options.directory, log);
+  const bareStore = options.store ?? (await openConfiguredStore(settings, options.directory, log));
   const redis = await reachAll(options, bareStore);
   const connections: Redis[] = [redis];
   try {
