@@ -29,8 +29,7 @@ export async function alignRecords(
   const { customer, database, properties } = alias;
   const held = new Set(properties.holds?.map(({ timestamp }) => timestamp));
   let head: string | undefined;
-  const live = await deployments.liveOf(customer);
-  for (const record of live) {
+  for (const record of await deployments.liveOf(customer)) {
     if (record.timestamp === properties.snapshot) continue;
     const to = held.has(record.timestamp) ? 'rolled-back' : 'replaced';
     const detail = to === 'replaced' ? `replaced by ${database}` : `rolled back to ${database}`;
@@ -38,7 +37,17 @@ export async function alignRecords(
       await deployments.transition({ id: record.id, from: ['live'], to, fields: { reason: detail }, detail }),
     );
   }
-  if (live.some(({ timestamp }) => timestamp === properties.snapshot)) return head;
+  return (await alignTarget(deployments, alias)) ?? head;
+}
+
+/**
+ * Moves the record of an alias's target to `live`, where Redis has it elsewhere and no worker leads it there.
+ * @returns the customer's head afterwards, where something was moved
+ */
+export async function alignTarget(
+  deployments: DeploymentStore,
+  { customer, database, properties }: AliasInfo,
+): Promise<string | undefined> {
   const id = deploymentId({ customer, timestamp: properties.snapshot });
   const target = await deployments.get(id);
   if (target && LOST_STATES.includes(target.state)) {
@@ -48,12 +57,12 @@ export async function alignRecords(
     const { epoch } = properties;
     const lost = { customer, timestamp: properties.snapshot, path, epoch, state: 'live' as const, fields };
     const detail = `the alias targets ${database}, whatever made it ${target.state}`;
-    return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head ?? head;
+    return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head;
   }
-  if (target?.state !== 'replaced') return head;
+  if (target?.state !== 'replaced') return undefined;
   const detail = `the alias targets ${database}`;
   const fields = { reason: undefined, error: undefined };
-  return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail })) ?? head;
+  return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail }));
 }
 
 function headOf(result: TransitionResult): string | undefined {
