@@ -37,6 +37,11 @@ const orchestrator = z.strictObject({
     .default(['data'])
     .describe('root directory of the snapshots, or a list of them'),
   num_workers: whole(1, 64).default(1).describe('loads at once in one worker process'),
+  chunk_min_bytes: whole(0)
+    .default(268_435_456)
+    .describe(
+      "bytes of a snapshot's files from which other workers load parts of it, an eighth of this each (Neo4j over bolt; 0: never)",
+    ),
   max_concurrent_loads: whole(1)
     .optional()
     .describe('loads at once in all processes together; unlimited unless set'),

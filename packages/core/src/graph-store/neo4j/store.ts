@@ -24,8 +24,10 @@ import type {
   StoreHealth,
   StoreListing,
 } from '../graph-store.ts';
+import type { ChunkLoader } from '../sharing.ts';
 import { openBoltLoad } from './bolt/load.ts';
-import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
+import { PieceLoader } from './bolt/piece-loader.ts';
+import { BOLT_DEFAULTS, type BoltLoadContext, type BoltSettings } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { examineServer } from './capabilities.ts';
 import { Certificates } from './certificates.ts';
@@ -136,6 +138,10 @@ class Neo4jStore implements GraphStore {
     });
   }
 
+  chunkLoader(): ChunkLoader {
+    return new PieceLoader(this.#connection.access, this.#loadSettings());
+  }
+
   certificate(database: string): Promise<LoadCertificate | undefined> {
     return doing(`read the certificate of ${database}`, async () => {
       const [found] = await this.#databases.named(database);
@@ -209,10 +215,6 @@ class Neo4jStore implements GraphStore {
       const change = await this.#changes.prepareDrop(customer, name, epoch);
       await change.fire().finally(() => change.cancel());
     };
-    const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;
-    const { decimals, unsigned, requireManifest, scratchDirectory = tmpdir() } = this.#options;
-    const chosen = { idProperty, keepId, indexId, sessions, batchRows, threads, decimals, unsigned };
-    const settings = { ...BOLT_DEFAULTS, ...defined({ ...chosen, requireManifest }), scratchDirectory };
     return {
       driver,
       access,
@@ -222,8 +224,15 @@ class Neo4jStore implements GraphStore {
         drop,
       },
       certificates: this.#certificates,
-      settings,
+      settings: this.#loadSettings(),
     };
+  }
+
+  #loadSettings(): BoltSettings {
+    const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;
+    const { decimals, unsigned, requireManifest, scratchDirectory = tmpdir() } = this.#options;
+    const chosen = { idProperty, keepId, indexId, sessions, batchRows, threads, decimals, unsigned };
+    return { ...BOLT_DEFAULTS, ...defined({ ...chosen, requireManifest }), scratchDirectory };
   }
 
   /** An alias cannot have the name of a database: better said before the load than at the cutover. */

@@ -15,13 +15,17 @@ import {
 } from '../../../snapshot-source/layout.ts';
 import type { LoadCounts } from '../../certify.ts';
 import type { LoadProgress } from '../../graph-store.ts';
+import type { ChunkStanding } from '../../sharing.ts';
 import { BatchSize } from './batches.ts';
 import { isOfServer, loadFailure } from './failures.ts';
 import { fill, isFilled, openLoadDriver } from './filling.ts';
 import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts';
 import type { BoltCommands, BoltJob, CheckedJob } from './load-commands.ts';
+import { loadPiece } from './piece-work.ts';
+import { chunkOf, groupOf, type SharedLoad, sharePlan } from './pieces.ts';
 import { type LoadPlan, planLoad } from './plan.ts';
 import { type Build, placeChunks, readChunks } from './progress-marks.ts';
+import { RowReports } from './row-reports.ts';
 import { Stager } from './staging.ts';
 
 /** At most four reports a second. */
@@ -36,6 +40,8 @@ interface Work {
   readonly listing: Listing;
   readonly duck: Duck;
   readonly plan: LoadPlan;
+  /** Where other processes load parts of it. */
+  readonly shared: SharedLoad | undefined;
   readonly stager: Stager;
   readonly build: Build;
   readonly size: BatchSize;
@@ -51,6 +57,9 @@ serveParent<BoltCommands>({
   place: () => catalogued('the marks', () => place()),
   nodes: (_, report) => catalogued('nodes', () => unchanged(() => nodes(report))),
   relationships: (_, report) => catalogued('relationships', () => unchanged(() => relationships(report))),
+  standing: () => catalogued('the chunks', () => standing()),
+  piece: (number, report) => catalogued(`chunk ${number}`, () => piece(number, new RowReports(report))),
+  index: () => catalogued('nodes', () => unchanged(() => index())),
   finish: (_, report) => catalogued('the end of the load', () => unchanged(() => finish(report))),
 });
 
@@ -77,17 +86,25 @@ async function check(job: BoltJob, report: Report): Promise<CheckedJob> {
   });
   if (manifest.nodes.every((group) => group.rows === 0))
     throw new GraphshiftError('SNAPSHOT_EMPTY', 'no file under nodes/ has a row');
-  const plan = await planLoad(duck, manifest, settings);
+  const whole = await planLoad(duck, manifest, settings);
   // Half of the memory that the check of the ends took.
   await duck.run('DROP TABLE IF EXISTS snapshot_ids');
-  const { database, customer, epoch } = job;
+  const { database, customer, epoch, shareFrom } = job;
+  const shared =
+    shareFrom === undefined || manifest.bytes < shareFrom
+      ? undefined
+      : await sharePlan({ duck, path, manifest, listing }, whole, shareFrom, settings);
+  const plan = shared?.plan ?? whole;
   const build = { driver: openLoadDriver(job.access, settings.sessions), database, customer, epoch };
   const counters = { rows: 0, bytes: 0, reportedAt: 0 };
   const size = new BatchSize(settings.batchRows);
   const stager = new Stager(duck, path, scratch);
-  work = { job, manifest, listing, duck, plan, stager, build, size, ...counters };
+  work = { job, manifest, listing, duck, plan, shared, stager, build, size, ...counters };
   tell(work, 'checking', report, true);
-  return { manifest, fingerprint: plan.fingerprint };
+  const { fingerprint } = plan;
+  if (!shared) return { manifest, fingerprint };
+  const chunks = shared.pieces.map((one) => chunkOf(shared, one));
+  return { manifest, fingerprint, shared: { plan: JSON.stringify(shared.shared), chunks } };
 }
 
 async function place(): Promise<undefined> {
@@ -100,10 +117,7 @@ async function nodes(report: Report): Promise<undefined> {
   const current = begun();
   for (const { rows } of (await readChunks(current.build)).values()) current.rows += rows;
   await fillKind(current, 'nodes', report);
-  // An earlier holder may have come as far as taking the load label off: then no end needs to be found any more.
-  if (!(await isWhole(current, 'relationships')))
-    await indexNodes(current.build, current.job.settings.idProperty);
-  return undefined;
+  return index();
 }
 
 async function relationships(report: Report): Promise<undefined> {
@@ -126,6 +140,36 @@ async function fillKind(current: Work, kind: GroupKind, report: Report): Promise
   tell(current, kind, report, true);
 }
 
+/** What the marks say of each piece. */
+async function standing(): Promise<ReadonlyMap<number, ChunkStanding>> {
+  const { build, shared } = begun();
+  const states = await readChunks(build);
+  const of = (one: SharedLoad['pieces'][number], plan: SharedLoad): ChunkStanding => ({
+    rows: one.chunks.reduce((sum, { key }) => sum + (states.get(key)?.rows ?? 0), 0),
+    whole: isFilled(groupOf(plan.shared, one), states),
+  });
+  return new Map(shared?.pieces.map((one) => [one.number, of(one, shared)]));
+}
+
+async function piece(number: number, reports: RowReports): Promise<undefined> {
+  const { build, shared, duck, job, size } = begun();
+  const found = shared?.pieces[number];
+  if (!shared || !found) throw new GraphshiftError('INTERNAL', `there is no chunk ${number}`);
+  const { path, scratch, settings } = job;
+  const onRows = (rows: number) => reports.add(rows);
+  await loadPiece({ duck, path, scratch, build, settings, size, shared: shared.shared, onRows }, found);
+  reports.end();
+  return undefined;
+}
+
+/** An earlier holder may have come as far as taking the load label off: then no end needs to be found any more. */
+async function index(): Promise<undefined> {
+  const current = begun();
+  if (!(await isWhole(current, 'relationships')))
+    await indexNodes(current.build, current.job.settings.idProperty);
+  return undefined;
+}
+
 async function isWhole({ build, plan }: Work, kind: GroupKind): Promise<boolean> {
   const states = await readChunks(build);
   return plan.groups.every((group) => group.kind !== kind || isFilled(group, states));
@@ -136,6 +180,10 @@ async function finish(report: Report): Promise<LoadCounts> {
   const { build, plan, job, duck } = current;
   const { settings } = job;
   duck.close();
+  if (current.shared) {
+    current.rows = current.manifest.rows;
+    current.bytes = current.manifest.bytes;
+  }
   tell(current, 'sealing', report, true);
   await stripNodes(build, plan, settings, () => tell(current, 'sealing', report));
   if (settings.keepId && settings.indexId) await indexIds(build, plan, settings.idProperty);

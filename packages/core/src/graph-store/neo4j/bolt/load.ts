@@ -12,9 +12,10 @@ import { databaseName } from '../../../snapshot/names.ts';
 import { certify } from '../../certify.ts';
 import type { AbortOptions, Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
 import { LoadingProcess, refuseAborted } from '../../loading-process.ts';
+import type { LoadChunk, SharedRound } from '../../sharing.ts';
 import { fencedOut, readMark, rowsIn, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
 import { loadFailure } from './failures.ts';
-import type { BoltCommands, BoltJob } from './load-commands.ts';
+import type { BoltCommands, BoltJob, SharedJob } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
 /** Several times what the batches of all sessions hold. */
@@ -67,6 +68,8 @@ class BoltLoad implements Load {
   readonly #mark: StoredMark;
   readonly #scratch: string;
   readonly #process: LoadingProcess<BoltCommands>;
+  readonly #sharing: LoadOptions['sharing'];
+  #shared: SharedJob | undefined;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
   #kept: number | undefined;
@@ -84,6 +87,7 @@ class BoltLoad implements Load {
     this.#database = databaseName(request);
     this.#mark = mark;
     this.#scratch = scratch;
+    this.#sharing = options.sharing;
     this.#process = new LoadingProcess({
       snapshot: request,
       load: options,
@@ -97,6 +101,10 @@ class BoltLoad implements Load {
     return this.#kept;
   }
 
+  get chunks(): number | undefined {
+    return this.#shared?.chunks.length;
+  }
+
   async check(): Promise<SnapshotManifest> {
     const { access, settings } = this.#context;
     const { path, customer, epoch } = this.#request;
@@ -108,9 +116,11 @@ class BoltLoad implements Load {
       epoch,
       database: this.#database,
       scratch: this.#scratch,
+      ...(this.#sharing && { shareFrom: this.#sharing.leastBytes }),
     };
-    const { manifest, fingerprint } = await this.#process.call('check', job);
+    const { manifest, fingerprint, shared } = await this.#process.call('check', job);
     this.#manifest = manifest;
+    this.#shared = shared;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
       const rows = this.#loaded
@@ -128,12 +138,37 @@ class BoltLoad implements Load {
 
   async nodes(): Promise<void> {
     this.#process.refuseEnded();
-    if (!this.#loaded) await this.#process.call('nodes', undefined);
+    if (this.#loaded) return;
+    if (!this.#shared) return this.#process.call('nodes', undefined);
+    await this.#share('nodes', this.#shared);
+    await this.#process.call('index', undefined);
   }
 
   async relationships(): Promise<void> {
     this.#process.refuseEnded();
-    if (!this.#loaded) await this.#process.call('relationships', undefined);
+    if (this.#loaded) return;
+    if (!this.#shared) return this.#process.call('relationships', undefined);
+    await this.#share('relationships', this.#shared);
+  }
+
+  async #share(kind: LoadChunk['kind'], { plan, chunks }: SharedJob): Promise<void> {
+    const before = { rows: 0, bytes: 0 };
+    // Nodes are the first round.
+    for (const chunk of chunks)
+      if (kind === 'relationships' && chunk.kind === 'nodes') {
+        before.rows += chunk.rows;
+        before.bytes += chunk.bytes;
+      }
+    const round: SharedRound = {
+      kind,
+      chunks: chunks.filter((chunk) => chunk.kind === kind),
+      plan,
+      before,
+      standing: () => this.#process.call('standing', undefined),
+      load: ({ number }, { onRows } = {}) =>
+        this.#process.call('piece', number, onRows && ((rows) => onRows(Number(rows)))),
+    };
+    await this.#sharing?.run(round);
   }
 
   async seal(): Promise<LoadCertificate> {
