@@ -51,6 +51,8 @@ export async function load(held: HeldDeployment): Promise<void> {
       outcome,
       rows,
       rowsTotal: rows,
+      chunks: work.chunks,
+      chunksTotal: work.chunks,
       loaders: undefined,
     });
     held.certificate = certificate;
