@@ -55,7 +55,7 @@ export class Bookkeeping {
   /** Before the database is made: one that is empty and has no mark is known for ours by it. */
   async own(database: string): Promise<void> {
     await this.#connection.write(this.database, (tx) =>
-      tx.run('MERGE (d:Database {name: $database})', { database }),
+      tx.run('MERGE (d:Database {name: $database}) REMOVE d.importing', { database }),
     );
   }
 

@@ -24,6 +24,10 @@ import type {
   StoreHealth,
   StoreListing,
 } from '../graph-store.ts';
+import { EitherLoad } from './arrow/either-load.ts';
+import { type ChosenLoader, findLoader, parseArrowUrl } from './arrow/flight-access.ts';
+import { dropImport } from './arrow/import-drop.ts';
+import { openArrowLoad } from './arrow/load.ts';
 import { openBoltLoad } from './bolt/load.ts';
 import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
@@ -55,7 +59,6 @@ export function createNeo4jStore(options: Neo4jStoreOptions): GraphStore {
 class Neo4jStore implements GraphStore {
   readonly kind = 'neo4j';
   readonly drainMs = DRAIN_MS;
-  readonly resumesBuilds = true;
   readonly #options: Neo4jStoreOptions;
   readonly #connection: Neo4jConnection;
   readonly #bookkeeping: Bookkeeping;
@@ -63,6 +66,7 @@ class Neo4jStore implements GraphStore {
   readonly #fence: Fence;
   readonly #changes: Changes;
   readonly #certificates: Certificates;
+  #loader: ChosenLoader = { loader: 'bolt', says: '' };
 
   constructor(options: Neo4jStoreOptions) {
     const { clock = systemClock, bookkeepingDatabase: installation = 'graphshift' } = options;
@@ -82,10 +86,17 @@ class Neo4jStore implements GraphStore {
     });
   }
 
+  /** An import over Arrow Flight is begun again. */
+  get resumesBuilds(): boolean {
+    return this.#loader.loader === 'bolt';
+  }
+
   async start(): Promise<void> {
     const { log = silentLogger } = this.#options;
     await examineServer(this.#connection, this.#databases, this.#bookkeeping, log);
     await doing('prepare the bookkeeping database', () => this.#certificates.prepare());
+    this.#loader = await doing('ask how rows may go in', () => this.#findLoader());
+    log.info({ loader: this.#loader.loader }, this.#loader.says);
   }
 
   stop(): Promise<void> {
@@ -131,7 +142,7 @@ class Neo4jStore implements GraphStore {
       await this.#fence.check(customer, request.epoch);
       // What is wrong there is said before a row is loaded.
       parseSchemaFile((await readSchemaFile(request.path)) ?? []);
-      return openBoltLoad(this.#loadContext(customer, request.epoch), { ...request, customer }, options);
+      return this.#openLoad({ ...request, customer }, options);
     });
   }
 
@@ -188,7 +199,7 @@ class Neo4jStore implements GraphStore {
   }
 
   prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
-    return doing(`drop ${name}`, () => this.#changes.prepareDrop(customer, name, epoch));
+    return doing(`drop ${name}`, () => this.#prepareDrop(customer, name, epoch));
   }
 
   async query(target: QueryTarget, cypher: string, options?: QueryOptions): Promise<QueryResult> {
@@ -196,12 +207,47 @@ class Neo4jStore implements GraphStore {
     return runQuery(this.#connection, database, cypher, options);
   }
 
+  #findLoader(): Promise<ChosenLoader> {
+    const { loader: setting = 'auto', arrowUrl } = this.#options;
+    return findLoader({
+      setting,
+      access: this.#connection.access,
+      ...(arrowUrl !== undefined && { flight: parseArrowUrl(arrowUrl) }),
+      ask: (statement) => this.#connection.read(this.#bookkeeping.database, statement),
+    });
+  }
+
+  async #openLoad(request: LoadRequest, options: LoadOptions | undefined): Promise<Load> {
+    const { flight } = this.#loader;
+    const context = this.#loadContext(request.customer, request.epoch);
+    const openBolt = () => openBoltLoad(context, request, options);
+    if (!flight) return openBolt();
+    const bookkeeping = this.#bookkeeping.database;
+    const load = await openArrowLoad({ ...context, flight, bookkeeping }, request, options);
+    const { loader, log = silentLogger } = this.#options;
+    return loader === 'arrow' ? load : new EitherLoad(load, openBolt, log);
+  }
+
+  /** What the server still has of an import of that name goes first. */
+  async #prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
+    const change = await this.#changes.prepareDrop(customer, name, epoch);
+    const { flight } = this.#loader;
+    if (!flight) return change;
+    const { access, driver } = this.#connection;
+    const bookkeeping = this.#bookkeeping.database;
+    const fire = async () => {
+      await dropImport({ access, driver, flight, bookkeeping }, name, epoch);
+      await change.fire();
+    };
+    return { fire, cancel: change.cancel };
+  }
+
   /** What the loader needs; what it drops, it drops as the holder that it loads for. */
   #loadContext(customer: string, epoch: number): BoltLoadContext {
     const { driver, access } = this.#connection;
     const databases = this.#databases;
     const drop = async (name: string) => {
-      const change = await this.#changes.prepareDrop(customer, name, epoch);
+      const change = await this.#prepareDrop(customer, name, epoch);
       await change.fire().finally(() => change.cancel());
     };
     const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;

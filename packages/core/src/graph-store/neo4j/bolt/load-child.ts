@@ -4,87 +4,39 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serveParent } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
-import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
-import { type Duck, openDuck } from '../../../snapshot-source/duckdb.ts';
-import { changeOf, inspectSnapshot, readFailure } from '../../../snapshot-source/inspect.ts';
-import {
-  type GroupKind,
-  type Listing,
-  listSnapshot,
-  refuseUnseen,
-  rootOf,
-} from '../../../snapshot-source/layout.ts';
-import type { LoadProgress } from '../../graph-store.ts';
+import type { GroupKind } from '../../../snapshot-source/layout.ts';
+import { catalogued, checkFiles, type LoadFiles, type Report, unchanged } from '../load-files.ts';
 import { BatchSize } from './batches.ts';
-import { isOfServer, loadFailure } from './failures.ts';
 import { fill, isFilled, openLoadDriver } from './filling.ts';
 import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts';
 import type { BoltCommands, BoltJob, CheckedJob, FilledDatabase } from './load-commands.ts';
-import { type LoadPlan, planLoad } from './plan.ts';
 import { type Build, placeChunks, readChunks } from './progress-marks.ts';
 
-/** At most four reports a second. */
-const REPORT_EVERY_MS = 250;
-
-type Report = (progress: unknown) => void;
-
-interface Work {
+interface Work extends LoadFiles {
   readonly job: BoltJob;
-  readonly manifest: SnapshotManifest;
-  /** The files as they were when checked; a load of other ones proves nothing. */
-  readonly listing: Listing;
-  readonly duck: Duck;
-  readonly plan: LoadPlan;
   readonly build: Build;
   readonly size: BatchSize;
-  rows: number;
-  bytes: number;
-  reportedAt: number;
 }
 
 let work: Work | undefined;
 
+const named = <T>(what: string, run: () => Promise<T>) => catalogued(what, () => work, run);
+
 serveParent<BoltCommands>({
-  check: (job, report) => catalogued('the check', () => check(job, report)),
-  place: () => catalogued('the marks', () => place()),
-  nodes: (_, report) => catalogued('nodes', () => unchanged(() => nodes(report))),
-  relationships: (_, report) => catalogued('relationships', () => unchanged(() => relationships(report))),
-  finish: (_, report) => catalogued('the end of the load', () => unchanged(() => finish(report))),
+  check: (job, report) => named('the check', () => check(job, report)),
+  place: () => named('the marks', () => place()),
+  nodes: (_, report) => named('nodes', () => unchanged(begun(), () => nodes(report))),
+  relationships: (_, report) =>
+    named('relationships', () => unchanged(begun(), () => fillKind(begun(), 'relationships', report))),
+  finish: (_, report) => named('the end of the load', () => unchanged(begun(), () => finish(report))),
 });
 
 async function check(job: BoltJob, report: Report): Promise<CheckedJob> {
-  const { settings, path, scratch } = job;
-  const duck = await openDuck({
-    spillDirectory: join(scratch, 'spill'),
-    memoryBytes: settings.duckBytes,
-    threads: settings.threads,
-  });
-  await refuseUnseen(path);
-  const root = rootOf(path);
-  const listing = await listSnapshot(path, root);
-  let reportedAt = Number.NEGATIVE_INFINITY;
-  const manifest = await inspectSnapshot(duck, path, {
-    root,
-    idProperty: settings.idProperty,
-    requireManifest: settings.requireManifest,
-    onProgress: ({ bytesTotal }) => {
-      if (performance.now() - reportedAt < REPORT_EVERY_MS) return;
-      reportedAt = performance.now();
-      report({ phase: 'checking', rows: 0, rowsTotal: 0, bytes: 0, bytesTotal } satisfies LoadProgress);
-    },
-  });
-  if (manifest.nodes.every((group) => group.rows === 0))
-    throw new GraphshiftError('SNAPSHOT_EMPTY', 'no file under nodes/ has a row');
-  const plan = await planLoad(duck, manifest, settings);
-  // Half of the memory that the check of the ends took.
-  await duck.run('DROP TABLE IF EXISTS snapshot_ids');
-  const { database, customer, epoch } = job;
+  const { settings, database, customer, epoch } = job;
+  const files = await checkFiles(job, report);
   const build = { driver: openLoadDriver(job.access, settings.sessions), database, customer, epoch };
-  const counters = { rows: 0, bytes: 0, reportedAt: 0 };
-  const size = new BatchSize(settings.batchRows);
-  work = { job, manifest, listing, duck, plan, build, size, ...counters };
-  tell(work, 'checking', report, true);
-  return { manifest, fingerprint: plan.fingerprint };
+  work = { ...files, job, build, size: new BatchSize(settings.batchRows) };
+  return { manifest: files.manifest, fingerprint: files.plan.fingerprint };
 }
 
 async function place(): Promise<undefined> {
@@ -95,7 +47,7 @@ async function place(): Promise<undefined> {
 
 async function nodes(report: Report): Promise<undefined> {
   const current = begun();
-  for (const { rows } of (await readChunks(current.build)).values()) current.rows += rows;
+  for (const { rows } of (await readChunks(current.build)).values()) current.progress.rows += rows;
   await fillKind(current, 'nodes', report);
   // An earlier holder may have come as far as taking the load label off: then no end needs to be found any more.
   if (!(await isWhole(current, 'relationships')))
@@ -103,25 +55,21 @@ async function nodes(report: Report): Promise<undefined> {
   return undefined;
 }
 
-async function relationships(report: Report): Promise<undefined> {
-  await fillKind(begun(), 'relationships', report);
-  return undefined;
-}
-
-async function fillKind(current: Work, kind: GroupKind, report: Report): Promise<void> {
-  const { build, duck, plan, size, job } = current;
+async function fillKind(current: Work, kind: GroupKind, report: Report): Promise<undefined> {
+  const { build, duck, plan, size, job, progress } = current;
   const onRows = (rows: number) => {
-    current.rows += rows;
-    tell(current, kind, report);
+    progress.rows += rows;
+    progress.tell(kind, report);
   };
   const { settings, path, scratch } = job;
   await fill({ build, duck, plan, settings, path, scratch, size, onRows }, kind);
   for (const group of plan.groups) {
     if (group.kind !== kind) continue;
-    current.bytes += group.bytes;
+    progress.bytes += group.bytes;
     await rm(join(job.scratch, `${kind}-${group.index}`), { recursive: true, force: true });
   }
-  tell(current, kind, report, true);
+  progress.tell(kind, report, true);
+  return undefined;
 }
 
 async function isWhole({ build, plan }: Work, kind: GroupKind): Promise<boolean> {
@@ -130,12 +78,11 @@ async function isWhole({ build, plan }: Work, kind: GroupKind): Promise<boolean>
 }
 
 async function finish(report: Report): Promise<FilledDatabase> {
-  const current = begun();
-  const { build, plan, job, duck } = current;
+  const { build, plan, job, duck, progress } = begun();
   const { settings } = job;
   duck.close();
-  tell(current, 'sealing', report, true);
-  await stripNodes(build, settings, () => tell(current, 'sealing', report));
+  progress.tell('sealing', report, true);
+  await stripNodes(build, settings, () => progress.tell('sealing', report));
   if (settings.keepId && settings.indexId) await indexIds(build, plan, settings.idProperty);
   const counts = await certifyCounts(build, plan);
   await build.driver.close();
@@ -146,40 +93,4 @@ async function finish(report: Report): Promise<FilledDatabase> {
 function begun(): Work {
   if (!work) throw new GraphshiftError('INTERNAL', 'the files have not been checked yet');
   return work;
-}
-
-function tell(current: Work, phase: LoadProgress['phase'], report: Report, always = false): void {
-  const now = performance.now();
-  if (!always && now - current.reportedAt < REPORT_EVERY_MS) return;
-  current.reportedAt = now;
-  const { rows, bytes, manifest } = current;
-  report({ phase, rows, rowsTotal: manifest.rows, bytes, bytesTotal: manifest.bytes } satisfies LoadProgress);
-}
-
-async function catalogued<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw loadFailure(await explained(error), what);
-  }
-}
-
-/** DuckDB does not say which file and column it could not read; the driver's errors have codes of their own. */
-async function explained(error: unknown): Promise<unknown> {
-  if (error instanceof GraphshiftError || isOfServer(error) || !work) return error;
-  return readFailure(work.duck, work.job.path, work.listing.files, error).catch(() => error);
-}
-
-/** What happened to the files explains a failure better than the failure does, and forbids a success. */
-async function unchanged<T>(run: () => Promise<T>): Promise<T> {
-  const { job, listing } = begun();
-  let failure: { error: unknown } | undefined;
-  const result = await run().catch((error: unknown) => {
-    failure = { error };
-    return undefined;
-  });
-  const moved = changeOf(listing, await listSnapshot(job.path, rootOf(job.path)));
-  if (moved) throw moved;
-  if (failure) throw failure.error;
-  return result as T;
 }

@@ -3,23 +3,15 @@
  * is cancelling. What is in the database stays there for the next run of the deployment, which goes on with it.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ChildProcess, siblingModule } from '../../../platform/child-process.ts';
+import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
-import type {
-  AbortOptions,
-  CertifiedCount,
-  Load,
-  LoadCertificate,
-  LoadOptions,
-  LoadProgress,
-  LoadRequest,
-} from '../../graph-store.ts';
-import { fencedOut, readMark, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
-import { loadFailure } from './failures.ts';
+import type { Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
+import { aborted, ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
+import { fencedOut, readMark, type StoredMark, writeMark } from '../load-mark.ts';
 import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
@@ -38,7 +30,8 @@ export async function openBoltLoad(
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
   const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
-  return new BoltLoad(context, request, mark, scratch, options);
+  const module = siblingModule(import.meta.url, 'load-child');
+  return new BoltLoad(context, mark, { context, request, scratch, options, module });
 }
 
 /** @throws CONFLICT, FENCED */
@@ -58,206 +51,78 @@ async function markBuild(
   return writeMark(driver, database, request);
 }
 
-async function isEmpty(driver: BoltLoadContext['driver'], database: string): Promise<boolean> {
+export async function isEmpty(driver: BoltLoadContext['driver'], database: string): Promise<boolean> {
   const { records } = await driver.executeQuery('MATCH (n) RETURN count(n) AS rows', {}, { database });
   return Number(records[0]?.get('rows')) === 0;
 }
 
-class BoltLoad implements Load {
+class BoltLoad extends ChildLoad<BoltCommands> {
+  protected readonly resumable = true;
+  protected manifest: SnapshotManifest | undefined;
   readonly #context: BoltLoadContext;
-  readonly #request: LoadRequest;
-  readonly #database: string;
   readonly #mark: StoredMark;
-  readonly #scratch: string;
-  readonly #options: LoadOptions;
-  readonly #onAbort = () => void this.#stop().catch(() => {});
-  #child: ChildProcess<BoltCommands> | undefined;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
-  #manifest: SnapshotManifest | undefined;
-  #ended: 'sealed' | 'aborted' | undefined;
-  /** Set while seal must not be cut in two by an abort. */
-  #sealing: Promise<unknown> | undefined;
 
-  constructor(
-    context: BoltLoadContext,
-    request: LoadRequest,
-    mark: StoredMark,
-    scratch: string,
-    options: LoadOptions,
-  ) {
+  constructor(context: BoltLoadContext, mark: StoredMark, parts: ChildLoadParts) {
+    super(parts);
     this.#context = context;
-    this.#request = request;
-    this.#database = databaseName(request);
     this.#mark = mark;
-    this.#scratch = scratch;
-    this.#options = options;
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   async check(): Promise<SnapshotManifest> {
     const { access, settings } = this.#context;
-    const { path, customer, epoch } = this.#request;
+    const { path, customer, epoch } = this.request;
     const job: BoltJob = {
       access,
       settings,
       path,
       customer,
       epoch,
-      database: this.#database,
-      scratch: this.#scratch,
+      database: this.database,
+      scratch: this.scratch,
     };
-    const { manifest, fingerprint } = await this.#call('check', job);
-    this.#manifest = manifest;
+    const { manifest, fingerprint } = await this.call('check', job);
+    this.manifest = manifest;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
     } else {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
-        await talking(`begin ${this.#database} again`, () => this.#beginAgain());
-      await this.#call('place', undefined);
+        await talking(`begin ${this.database} again`, () => this.#beginAgain());
+      await this.call('place', undefined);
     }
     return manifest;
   }
 
   async nodes(): Promise<void> {
-    this.#refuseEnded();
-    if (!this.#loaded) await this.#call('nodes', undefined);
+    this.refuseEnded();
+    if (!this.#loaded) await this.call('nodes', undefined);
   }
 
   async relationships(): Promise<void> {
-    this.#refuseEnded();
-    if (!this.#loaded) await this.#call('relationships', undefined);
+    this.refuseEnded();
+    if (!this.#loaded) await this.call('relationships', undefined);
   }
 
-  async seal(): Promise<LoadCertificate> {
-    this.#refuseEnded();
-    const certificate = this.#certify(this.#loaded ?? (await this.#call('finish', undefined)));
-    await this.#child?.kill();
-    this.#refuseEnded();
-    const sealed = talking(`seal ${this.#database}`, () => this.#seal(certificate));
-    this.#sealing = sealed.catch(() => {});
-    try {
-      await sealed;
-    } finally {
-      this.#sealing = undefined;
-    }
-    return certificate;
+  protected async finish(): Promise<FilledDatabase> {
+    return this.#loaded ?? (await this.call('finish', undefined));
   }
 
-  async abort(options: AbortOptions = {}): Promise<void> {
-    await this.#stop();
-    if (this.#ended === 'sealed' || options.resumable) return;
-    await talking(`abort the load of ${this.#database}`, () => this.#drop()).catch((error: unknown) => {
-      // A newer holder decides what becomes of the build.
-      if (!(error instanceof GraphshiftError && error.code === 'FENCED')) throw error;
-    });
-  }
-
-  async #stop(): Promise<void> {
-    await this.#sealing;
-    if (this.#ended === 'sealed') return;
-    this.#ended = 'aborted';
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    await this.#child?.kill();
-    await rm(this.#scratch, { recursive: true, force: true });
-  }
-
-  /** Drops the build unless a newer holder goes on with it. */
-  async #drop(): Promise<void> {
+  protected async drop(): Promise<void> {
     const { databases, driver } = this.#context;
-    if (!(await databases.exists(this.#database))) return;
-    const mark = await readMark(driver, this.#database);
-    if (mark && mark.epoch > this.#request.epoch) return;
+    if (!(await databases.exists(this.database))) return;
+    const mark = await readMark(driver, this.database);
+    if (mark && mark.epoch > this.request.epoch) return;
     // Of one that is complete, or that this very load has sealed, nothing is taken back.
-    if (!mark && !(await isEmpty(driver, this.#database))) return;
-    await databases.drop(this.#database);
+    if (!mark && !(await isEmpty(driver, this.database))) return;
+    await databases.drop(this.database);
   }
 
   async #beginAgain(): Promise<void> {
     const { databases, driver } = this.#context;
-    await this.#drop();
-    await databases.create(this.#database);
-    await writeMark(driver, this.#database, this.#request);
-  }
-
-  async #seal(certificate: LoadCertificate): Promise<void> {
-    const { certificates, driver } = this.#context;
-    await certificates.keep(certificate);
-    await sealMark(driver, this.#database, certificate);
-    this.#ended = 'sealed';
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    await rm(this.#scratch, { recursive: true, force: true });
-  }
-
-  #certify({ nodes, relationships, labels, peakMemory }: FilledDatabase): LoadCertificate {
-    refuseMismatch([...nodes, ...relationships]);
-    const { customer, timestamp, run, epoch } = this.#request;
-    return {
-      customer,
-      timestamp,
-      run,
-      epoch,
-      database: this.#database,
-      contentHash: this.#manifest?.contentHash ?? '',
-      nodes,
-      relationships,
-      ...(labels && { labels }),
-      bytes: this.#manifest?.bytes ?? 0,
-      peakMemory,
-    };
-  }
-
-  async #call<K extends keyof BoltCommands>(
-    command: K,
-    input: BoltCommands[K]['input'],
-  ): Promise<BoltCommands[K]['output']> {
-    this.#refuseEnded();
-    this.#child ??= new ChildProcess<BoltCommands>(siblingModule(import.meta.url, 'load-child'), {
-      name: 'loader',
-    });
-    const { onProgress } = this.#options;
-    try {
-      return await this.#child.call(command, input, {
-        ...(onProgress && { onProgress: (progress) => onProgress(progress as LoadProgress) }),
-      });
-    } catch (error) {
-      // A loader that was killed on purpose did not die.
-      this.#refuseEnded(error);
-      throw error;
-    }
-  }
-
-  #refuseEnded(cause?: unknown): void {
-    if (this.#ended === 'aborted') throw aborted(this.#request, this.#options.signal, cause);
-    if (this.#ended === 'sealed')
-      throw new GraphshiftError('CONFLICT', `the load of ${this.#database} is sealed`);
-  }
-}
-
-function aborted(request: LoadRequest, signal: AbortSignal | undefined, cause?: unknown): GraphshiftError {
-  return new GraphshiftError('ABORTED', `the load of ${databaseName(request)} was stopped`, {
-    cause: signal?.reason ?? cause,
-  });
-}
-
-async function talking<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw loadFailure(error, what);
-  }
-}
-
-/** @throws CERTIFICATE naming the first label or type whose rows do not match at every station */
-function refuseMismatch(counts: readonly CertifiedCount[]): void {
-  for (const count of counts) {
-    const { name, footers, read, sent, acknowledged, counted } = count;
-    if ([read, sent, acknowledged, counted].every((rows) => rows === footers)) continue;
-    throw new GraphshiftError(
-      'CERTIFICATE',
-      `rows of ${name} do not match: ${footers} in the footers, ${read} read, ${sent} sent, ${acknowledged} acknowledged, ${counted} counted`,
-      { details: { ...count } },
-    );
+    await this.drop();
+    await databases.create(this.database);
+    await writeMark(driver, this.database, this.request);
   }
 }
