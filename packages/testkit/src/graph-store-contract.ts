@@ -37,6 +37,8 @@ export interface ContractOptions {
   create(): Promise<StoreUnderTest>;
   /** @default that of the embedded store */
   readonly dialect?: StoreDialect;
+  /** Where the rest is tested with another way of loading. @default 'all' */
+  readonly part?: 'all' | 'load';
 }
 
 const T2 = 1_700_086_400;
@@ -258,6 +260,8 @@ export function graphStoreContract(name: string, options: ContractOptions): void
         expect((await store.list()).databases).toMatchObject([{ name: ACME, state: 'complete' }]);
       });
     });
+
+    if (options.part === 'load') return;
 
     describe('alias', () => {
       it('is made, moved with its properties and read back', async () => {

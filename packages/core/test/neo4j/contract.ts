@@ -7,8 +7,14 @@ import { createNeo4jStore } from '../../src/graph-store/neo4j/store.ts';
 const BOOKKEEPING = 'graphshift-contract';
 
 /** To be called at the top of a test file. */
-export function neo4jContract(name: string, neo4j: Neo4jForTests, chosen: Partial<Neo4jStoreOptions>): void {
+export function neo4jContract(
+  name: string,
+  neo4j: Neo4jForTests,
+  chosen: Partial<Neo4jStoreOptions>,
+  part: 'all' | 'load' = 'all',
+): void {
   graphStoreContract(name, {
+    part,
     dialect: NEO4J_DIALECT,
     create: async () => {
       // An earlier run against a server that stays may have been cut.

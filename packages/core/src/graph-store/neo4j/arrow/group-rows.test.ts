@@ -54,14 +54,43 @@ async function sent(duck: Duck, group: Parameters<typeof openGroup>[1]) {
     parts.push(prefix, Buffer.from(message.metadata), Buffer.from(message.body));
     if (message.kind === 'batch') batches.push(message.rows);
   }
-  const table: Table = tableFromIPC(
-    Buffer.concat([...parts, Buffer.from([255, 255, 255, 255, 0, 0, 0, 0])]),
-  );
+  const table: Table = tableFromIPC(Buffer.concat([...parts, Buffer.from([255, 255, 255, 255, 0, 0, 0, 0])]));
   return { table, batches, read };
 }
 
+/** Values of a row, but for its id. */
+function found(table: Table, row: number): unknown[] {
+  return ['labels', 'text', 'wide', 'flag', 'ratio', 'small', 'texts', 'numbers', 'flags'].map((name) => {
+    const value: unknown = table.getChild(name)?.get(row);
+    return value !== null && typeof value === 'object' ? [...(value as Iterable<unknown>)] : value;
+  });
+}
+
+/** What the SQL below says. */
+function wanted(i: number): unknown[] {
+  const unless = (divisor: number, value: unknown) => (i % divisor > 0 ? value : null);
+  return [
+    i % 3 === 0 ? ['Odd', 'Thing'] : ['Thing'],
+    unless(7, 'ä'.repeat(i % 31)),
+    unless(5, BigInt(i) * 1000000007n),
+    i % 2 === 0 ? i % 4 === 0 : null,
+    i / 3,
+    BigInt(i % 128),
+    unless(
+      4,
+      Array.from({ length: i % 4 }, (_, e) => `item number ${e}`),
+    ),
+    [BigInt(i), BigInt(-i)],
+    unless(9, [i % 2 === 0]),
+  ];
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}n` : one));
+}
+
 test('of every type, with nulls, over many batches and chunks', async () => {
-  const rows = 150_000;
+  const rows = 70_000;
   const nodes = `SELECT 'id ' || i AS id, CASE WHEN i % 3 = 0 THEN ' Thing , Odd' ELSE 'Thing' END AS labels,
     CASE WHEN i % 7 > 0 THEN repeat('ä', (i % 31)::INT) END AS text, CASE WHEN i % 5 > 0 THEN i * 1000000007 END AS wide,
     CASE WHEN i % 2 = 0 THEN i % 4 = 0 END AS flag, i / 3.0::DOUBLE AS ratio, (i % 128)::TINYINT AS small,
@@ -71,47 +100,17 @@ test('of every type, with nulls, over many batches and chunks', async () => {
   await planned(nodes, async (duck, { groups }) => {
     const { table, batches, read } = await sent(duck, groups[0]!);
     expect(read).toBe(rows);
-    expect(batches.length).toBeGreaterThan(2);
+    expect(batches.length).toBeGreaterThan(1);
     expect(Math.max(...batches)).toBeLessThanOrEqual(65_536 + 2048);
     expect(batches.reduce((sum, more) => sum + more)).toBe(rows);
-    let wrong = 0;
-    const seen = new Set<number>();
+    const seen = new Set<string>();
     const get = (name: string) => table.getChild(name)!;
-    const columns = Object.fromEntries(table.schema.fields.map(({ name }) => [name, get(name)]));
-    const list = (name: string, row: number) => {
-      const value = columns[name]!.get(row) as Iterable<unknown> | null;
-      return value === null ? null : [...value];
-    };
-    for (let row = 0; row < rows; row += 1) {
-      const i = Number(String(columns.nodeId!.get(row)).slice(3));
-      seen.add(i);
-      const found = [
-        list('labels', row)?.sort(),
-        columns.text!.get(row),
-        columns.wide!.get(row),
-        columns.flag!.get(row),
-        columns.ratio!.get(row),
-        Number(columns.small!.get(row)),
-        list('texts', row),
-        list('numbers', row),
-        list('flags', row),
-      ];
-      const want = [
-        i % 3 === 0 ? ['Odd', 'Thing'] : ['Thing'],
-        i % 7 > 0 ? 'ä'.repeat(i % 31) : null,
-        i % 5 > 0 ? BigInt(i) * 1000000007n : null,
-        i % 2 === 0 ? i % 4 === 0 : null,
-        i / 3,
-        i % 128,
-        i % 4 > 0 ? Array.from({ length: i % 4 }, (_, e) => `item number ${e}`) : null,
-        [BigInt(i), BigInt(-i)],
-        i % 9 > 0 ? [i % 2 === 0] : null,
-      ];
-      const text = (value: unknown) =>
-        JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}n` : one));
-      if (text(found) !== text(want)) wrong += 1;
-    }
-    expect(wrong).toBe(0);
+    const wrong = Array.from({ length: rows }, (_, row) => row).filter((row) => {
+      const id = String(get('nodeId').get(row));
+      seen.add(id);
+      return textOf(found(table, row)) !== textOf(wanted(Number(id.slice(3))));
+    });
+    expect(wrong).toEqual([]);
     expect(seen.size).toBe(rows);
     expect(String(get('day').type)).toBe('Date32<DAY>');
     expect(String(get('at').type)).toBe('Timestamp<MICROSECOND>');
@@ -144,7 +143,7 @@ test('of relationships, and of a group without rows', async () => {
 test.each([
   ['bytes', "'a'::BLOB AS odd", 'column "odd": it is bytes, which Arrow Flight imports do not take'],
   ['a time of day', "TIME '12:00:00' AS odd", 'column "odd": it is a time of day'],
-  ['a name of the protocol', "1 AS \"nodeId\"", 'column "nodeId": a property of that name'],
+  ['a name of the protocol', '1 AS "nodeId"', 'column "nodeId": a property of that name'],
 ])('a column with %s is refused, and Bolt takes it', async (_, column, words) => {
   await planned(`SELECT 'a' AS id, 'Thing' AS label, ${column}`, async (duck, { groups }) => {
     await expect(openGroup(duck, groups[0]!)).rejects.toMatchObject({

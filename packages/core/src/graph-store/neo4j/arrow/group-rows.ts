@@ -3,16 +3,17 @@
  * value is what the Bolt loader makes of it (`planValue`), so both leave the same graph.
  */
 
-import duckdb, { type DataChunk } from '@duckdb/node-bindings';
 import type { IpcMessage } from '@graphshift/flight/ipc';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import type { ColumnBuffers, GatheredType } from '../../../snapshot-source/arrow/gathered-columns.ts';
+import { gatherRows } from '../../../snapshot-source/arrow/gathered-rows.ts';
 import { elementType, listDepth } from '../../../snapshot-source/column-types.ts';
 import type { Duck } from '../../../snapshot-source/duckdb.ts';
 import { viewOf } from '../../../snapshot-source/views.ts';
 import { type GroupPlan, LABEL_SEPARATOR } from '../bolt/plan.ts';
 import type { ValueKind, ValuePlan } from '../bolt/values.ts';
-import { gatherColumn, repeatText, repeatTexts } from './gathered-columns.ts';
 import { GDS_COLUMNS } from './gds-protocol.ts';
+import { repeatText, repeatTexts } from './repeated-columns.ts';
 import { batchMessage, schemaMessage } from './wire-messages.ts';
 import type { ScalarType, WireType } from './wire-types.ts';
 import type { WireColumn } from './wire-values.ts';
@@ -133,63 +134,28 @@ async function* readMessages(
   onRead: (rows: number) => void,
 ): AsyncGenerator<IpcMessage> {
   yield schemaMessage(columns);
-  const batch = new GatheredBatch(columns);
-  const connection = await duck.connect();
-  await connection.run(`SET streaming_buffer_size = '${AHEAD_BYTES / 1024}KiB'`);
-  const selects = columns.flatMap((column) => ('select' in column ? [column.select] : []));
-  const result = await connection.stream(`SELECT ${selects.join(', ')} FROM ${view}`);
-  // The next rows are decoded while these are gathered and sent.
-  let next = result.fetchChunk();
-  try {
-    for (;;) {
-      const read = await next;
-      if (!read || read.rowCount === 0) break;
-      const { rowCount } = read;
-      next = result.fetchChunk();
-      next.catch(() => {});
-      batch.append(read.chunk, rowCount);
-      onRead(rowCount);
-      if (batch.isFull) yield batch.take();
-    }
-    if (batch.rows > 0) yield batch.take();
-  } finally {
-    await next.catch(() => {});
-    connection.closeSync();
+  const read = columns.flatMap((column) => ('select' in column ? [column] : []));
+  const sql = `SELECT ${read.map(({ select }) => select).join(', ')} FROM ${view}`;
+  const types = read.map(({ wire }) => gatheredType(wire));
+  const batches = gatherRows(duck, { sql, types, rows: ROWS, bytes: BYTES, aheadBytes: AHEAD_BYTES });
+  for await (const batch of batches) {
+    onRead(batch.rows);
+    const gathered = batch.columns.values();
+    yield batchMessage(
+      batch.rows,
+      columns.map((column) => ('constant' in column ? column.constant(batch.rows) : nextOf(gathered))),
+    );
   }
 }
 
-/** The columns of one batch, gathered chunk by chunk. */
-class GatheredBatch {
-  readonly #columns: readonly Column[];
-  readonly #gathered;
-  rows = 0;
+function nextOf(columns: Iterator<ColumnBuffers>): ColumnBuffers {
+  const { done, value } = columns.next();
+  if (done) throw new GraphshiftError('INTERNAL', 'a column was not read');
+  return value;
+}
 
-  constructor(columns: readonly Column[]) {
-    this.#columns = columns;
-    this.#gathered = columns.flatMap((column) => ('select' in column ? [gatherColumn(column.wire)] : []));
-  }
-
-  get isFull(): boolean {
-    return this.rows >= ROWS || this.#gathered.reduce((sum, { bytes }) => sum + bytes, 0) >= BYTES;
-  }
-
-  append(chunk: DataChunk, rows: number): void {
-    for (const [index, column] of this.#gathered.entries())
-      column.open(duckdb.data_chunk_get_vector(chunk, index), rows)(0, rows);
-    this.rows += rows;
-  }
-
-  take(): IpcMessage {
-    const { rows } = this;
-    let index = 0;
-    const wire = this.#columns.map((column) => {
-      if ('constant' in column) return column.constant(rows);
-      const taken = this.#gathered[index]?.take();
-      index += 1;
-      if (!taken) throw new GraphshiftError('INTERNAL', `column ${column.name} was not read`);
-      return taken;
-    });
-    this.rows = 0;
-    return batchMessage(rows, wire);
-  }
+function gatheredType({ scalar, list }: WireType): GatheredType {
+  if (scalar === 'Utf8') return { items: 'text', list };
+  if (scalar === 'Bool') return { items: 'bits', list };
+  return { items: scalar === 'Date32' ? 4 : 8, list };
 }

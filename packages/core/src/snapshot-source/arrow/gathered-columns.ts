@@ -5,9 +5,22 @@
  */
 
 import duckdb, { type Vector } from '@duckdb/node-bindings';
-import { isSet, type Validity } from '../../../snapshot-source/arrow/values.ts';
-import type { ScalarType, WireType } from './wire-types.ts';
-import type { WireColumn } from './wire-values.ts';
+import { isSet, type Validity } from './values.ts';
+
+/** What the values of a column are: text, one bit each, or fixed widths in bytes; or lists of these. */
+export interface GatheredType {
+  readonly items: 'text' | 'bits' | 4 | 8;
+  readonly list: boolean;
+}
+
+/** A column's buffers in Arrow's order; a list has a child. */
+export interface ColumnBuffers {
+  readonly length: number;
+  readonly nulls: number;
+  /** The validity first, empty where there are no nulls. */
+  readonly buffers: readonly Uint8Array[];
+  readonly child?: ColumnBuffers;
+}
 
 /** Appends rows of one vector. */
 export type Append = (from: number, count: number) => void;
@@ -18,7 +31,7 @@ export interface GatheredColumn {
   /** @param size rows of the vector */
   open(vector: Vector, size: number): Append;
   /** What was gathered, as views of this column's buffers; it begins again. */
-  take(): WireColumn;
+  take(): ColumnBuffers;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -26,22 +39,10 @@ const TEXT_BYTES = 16;
 /** Texts up to this length stand in the vector itself. */
 const INLINE_BYTES = 12;
 
-export function gatherColumn({ scalar, list }: WireType): GatheredColumn {
-  const items = gatherScalar(scalar);
-  return list ? new GatheredLists(items) : items;
-}
-
-function gatherScalar(scalar: ScalarType): GatheredColumn {
-  switch (scalar) {
-    case 'Utf8':
-      return new GatheredTexts();
-    case 'Bool':
-      return new GatheredBits();
-    case 'Date32':
-      return new GatheredFixed(4);
-    default:
-      return new GatheredFixed(8);
-  }
+export function gatherColumn({ items, list }: GatheredType): GatheredColumn {
+  const values =
+    items === 'text' ? new GatheredTexts() : items === 'bits' ? new GatheredBits() : new GatheredFixed(items);
+  return list ? new GatheredLists(values) : values;
 }
 
 /** Bytes that grow by doubling. */
@@ -78,7 +79,7 @@ class Nulls {
     this.rows += count;
   }
 
-  take(buffers: readonly Uint8Array[], child?: WireColumn): WireColumn {
+  take(buffers: readonly Uint8Array[], child?: ColumnBuffers): ColumnBuffers {
     const { rows: length, nulls } = this;
     const validity = nulls > 0 ? this.#bits.data.subarray(0, (length + 7) >> 3) : NOTHING;
     this.rows = 0;
@@ -119,7 +120,7 @@ class GatheredFixed implements GatheredColumn {
     };
   }
 
-  take(): WireColumn {
+  take(): ColumnBuffers {
     const values = this.#values.data.subarray(0, this.bytes);
     return this.#nulls.take([values]);
   }
@@ -152,7 +153,7 @@ class GatheredBits implements GatheredColumn {
     };
   }
 
-  take(): WireColumn {
+  take(): ColumnBuffers {
     const bits = this.#bits.data.subarray(0, (this.#nulls.rows + 7) >> 3);
     return this.#nulls.take([bits]);
   }
@@ -223,7 +224,7 @@ class GatheredTexts implements GatheredColumn {
     this.#offsets.push(end);
   }
 
-  take(): WireColumn {
+  take(): ColumnBuffers {
     const text = this.#text.data.subarray(0, this.bytes);
     return this.#nulls.take([this.#offsets.take(), text]);
   }
@@ -260,36 +261,7 @@ class GatheredLists implements GatheredColumn {
     };
   }
 
-  take(): WireColumn {
+  take(): ColumnBuffers {
     return this.#nulls.take([this.#offsets.take()], this.#items.take());
   }
-}
-
-/** The same text in every row. */
-export function repeatText(text: string, rows: number): WireColumn {
-  return repeat([text], rows);
-}
-
-/** The same list of texts in every row. */
-export function repeatTexts(texts: readonly string[], rows: number): WireColumn {
-  const offsets = new Int32Array(rows + 1).map((_, row) => row * texts.length);
-  return { length: rows, nulls: 0, buffers: [NOTHING, bytesOf(offsets)], child: repeat(texts, rows) };
-}
-
-/** These texts, this many times. */
-function repeat(texts: readonly string[], times: number): WireColumn {
-  const encoded = texts.map((text) => Buffer.from(text));
-  const whole = Buffer.concat(encoded);
-  const offsets = new Int32Array(times * texts.length + 1);
-  let end = 0;
-  for (let index = 0; index < times * texts.length; index += 1) {
-    end += encoded[index % texts.length]?.length ?? 0;
-    offsets[index + 1] = end;
-  }
-  const data = times === 0 ? NOTHING : Buffer.alloc(times * whole.length, whole);
-  return { length: offsets.length - 1, nulls: 0, buffers: [NOTHING, bytesOf(offsets), data] };
-}
-
-function bytesOf(offsets: Int32Array): Uint8Array {
-  return new Uint8Array(offsets.buffer, offsets.byteOffset, offsets.byteLength);
 }
