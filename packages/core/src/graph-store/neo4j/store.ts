@@ -28,6 +28,7 @@ import { EitherLoad } from './arrow/either-load.ts';
 import { type ChosenLoader, findLoader, parseArrowUrl } from './arrow/flight-access.ts';
 import { dropImport } from './arrow/import-drop.ts';
 import { openArrowLoad } from './arrow/load.ts';
+import type { FlightAccess } from './arrow/load-commands.ts';
 import { openBoltLoad } from './bolt/load.ts';
 import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
@@ -51,7 +52,7 @@ const CHANGE_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 300_000;
 const INDEX_TIMEOUT_MS = 3_600_000;
 
-/** @throws CONFIG_INVALID for a URL or password that cannot be used */
+/** @throws CONFIG_INVALID for URLs or a password that cannot be used */
 export function createNeo4jStore(options: Neo4jStoreOptions): GraphStore {
   return new Neo4jStore(options);
 }
@@ -66,11 +67,14 @@ class Neo4jStore implements GraphStore {
   readonly #fence: Fence;
   readonly #changes: Changes;
   readonly #certificates: Certificates;
+  /** As the settings say. */
+  readonly #flight: FlightAccess | undefined;
   #loader: ChosenLoader = { loader: 'bolt', says: '' };
 
   constructor(options: Neo4jStoreOptions) {
     const { clock = systemClock, bookkeepingDatabase: installation = 'graphshift' } = options;
     this.#options = options;
+    if (options.arrowUrl !== undefined) this.#flight = parseArrowUrl(options.arrowUrl);
     this.#connection = new Neo4jConnection(accessOf(options));
     this.#bookkeeping = new Bookkeeping(this.#connection, installation);
     this.#databases = new Databases(this.#connection, this.#bookkeeping, clock);
@@ -208,11 +212,10 @@ class Neo4jStore implements GraphStore {
   }
 
   #findLoader(): Promise<ChosenLoader> {
-    const { loader: setting = 'auto', arrowUrl } = this.#options;
     return findLoader({
-      setting,
+      setting: this.#options.loader ?? 'auto',
       access: this.#connection.access,
-      ...(arrowUrl !== undefined && { flight: parseArrowUrl(arrowUrl) }),
+      ...(this.#flight && { flight: this.#flight }),
       ask: (statement) => this.#connection.read(this.#bookkeeping.database, statement),
     });
   }

@@ -64,7 +64,9 @@ export interface ChosenLoader extends Omit<LoaderChoice, 'address'> {
  */
 export async function findLoader({ setting, access, flight, ask }: LoaderQuestion): Promise<ChosenLoader> {
   if (setting === 'bolt') return chooseLoader('bolt', undefined);
-  const offer = await askArrowOffer(ask, new URL(access.url).hostname.replace(/^\[|\]$/g, ''));
+  const offer = flight
+    ? { offered: true as const, address: flight }
+    : await askArrowOffer(ask, new URL(access.url).hostname.replace(/^\[|\]$/g, ''));
   if (!offer.offered) return chooseLoader(setting, offer);
   const secure = /^\w+\+s(sc)?:/.test(access.url) || access.caFile !== undefined;
   const found = flight ?? { ...offer.address, tls: secure };
