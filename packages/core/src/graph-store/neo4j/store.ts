@@ -25,10 +25,11 @@ import type {
   StoreListing,
 } from '../graph-store.ts';
 import { EitherLoad } from './arrow/either-load.ts';
-import { type ChosenLoader, findLoader, parseArrowUrl } from './arrow/flight-access.ts';
+import { askFlight, type ChosenLoader, findLoader, parseArrowUrl } from './arrow/flight-access.ts';
 import { dropImport } from './arrow/import-drop.ts';
 import { openArrowLoad } from './arrow/load.ts';
 import type { FlightAccess } from './arrow/load-commands.ts';
+import { chooseLoader } from './arrow/loader-choice.ts';
 import { openBoltLoad } from './bolt/load.ts';
 import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
@@ -225,10 +226,14 @@ class Neo4jStore implements GraphStore {
     const context = this.#loadContext(request.customer, request.epoch);
     const openBolt = () => openBoltLoad(context, request, options);
     if (!flight) return openBolt();
-    const bookkeeping = this.#bookkeeping.database;
-    const load = await openArrowLoad({ ...context, flight, bookkeeping }, request, options);
-    const { loader, log = silentLogger } = this.#options;
-    return loader === 'arrow' ? load : new EitherLoad(load, openBolt, log);
+    const openArrow = () =>
+      openArrowLoad({ ...context, flight, bookkeeping: this.#bookkeeping.database }, request, options);
+    if (this.#options.loader === 'arrow') return openArrow();
+    const { log = silentLogger } = this.#options;
+    const offer = await askFlight(flight, context.access);
+    if (offer.offered) return new EitherLoad(await openArrow(), openBolt, log);
+    log.warn({ loader: 'bolt' }, chooseLoader('auto', offer).says);
+    return openBolt();
   }
 
   /** What the server still has of an import of that name goes first. */

@@ -6,6 +6,7 @@ import { GraphshiftError, messageOf } from '../../../platform/errors.ts';
 import type { BoltAccess } from '../bolt/settings.ts';
 import type { FlightAccess } from './load-commands.ts';
 import {
+  type ArrowOffer,
   type Ask,
   askArrowOffer,
   askImportActions,
@@ -59,7 +60,8 @@ export interface ChosenLoader extends Omit<LoaderChoice, 'address'> {
 }
 
 /**
- * Asks the server over Bolt and over Arrow Flight, unless the setting says Bolt.
+ * Asks the server over Bolt, unless the settings say. Whether Arrow Flight answers is asked before each load: it matters
+ * to nobody else.
  * @throws STORE_UNFIT for `arrow` where the server does not offer it, what `ask` throws
  */
 export async function findLoader({ setting, access, flight, ask }: LoaderQuestion): Promise<ChosenLoader> {
@@ -67,13 +69,17 @@ export async function findLoader({ setting, access, flight, ask }: LoaderQuestio
   const offer = flight
     ? { offered: true as const, address: flight }
     : await askArrowOffer(ask, new URL(access.url).hostname.replace(/^\[|\]$/g, ''));
-  if (!offer.offered) return chooseLoader(setting, offer);
-  const secure = /^\w+\+s(sc)?:/.test(access.url) || access.caFile !== undefined;
-  const found = flight ?? { ...offer.address, tls: secure };
-  const client = new FlightClient(flightOptions(found, access));
+  const { address, ...choice } = chooseLoader(setting, offer);
+  if (!address) return choice;
+  const tls = /^\w+\+s(sc)?:/.test(access.url) || access.caFile !== undefined;
+  return { ...choice, flight: flight ?? { ...address, tls } };
+}
+
+/** Whether Arrow Flight answers, lets the user in and imports databases. */
+export async function askFlight(flight: FlightAccess, access: BoltAccess): Promise<ArrowOffer> {
+  const client = new FlightClient(flightOptions(flight, access));
   try {
-    const { address: _, ...choice } = chooseLoader(setting, await askImportActions(client));
-    return choice.loader === 'arrow' ? { ...choice, flight: found } : choice;
+    return await askImportActions(client);
   } finally {
     client.close();
   }
