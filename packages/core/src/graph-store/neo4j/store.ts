@@ -41,7 +41,7 @@ import { Databases } from './databases.ts';
 import { Fence } from './fence.ts';
 import { readHealth } from './health.ts';
 import { readMark, removeMark } from './load-mark.ts';
-import { ownerName } from './names.ts';
+import { ownerName, requireOwn } from './names.ts';
 import { accessOf, type Neo4jStoreOptions } from './options.ts';
 import { carryOver } from './parity/carry-over.ts';
 import { parseSchemaFile } from './parity/schema.ts';
@@ -236,18 +236,19 @@ class Neo4jStore implements GraphStore {
     return openBolt();
   }
 
-  /** What the server still has of an import of that name goes first. */
+  /** What the server still has of an import of that name goes first: nobody of a lower epoch can begin it again. */
   async #prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
-    const change = await this.#changes.prepareDrop(customer, name, epoch);
     const { flight } = this.#loader;
-    if (!flight) return change;
-    const { access, driver } = this.#connection;
-    const bookkeeping = this.#bookkeeping.database;
-    const fire = async () => {
-      await dropImport({ access, driver, flight, bookkeeping }, name, epoch);
-      await change.fire();
-    };
-    return { fire, cancel: change.cancel };
+    if (flight) {
+      const owner = ownerName(customer);
+      requireOwn(owner, name);
+      await this.#fence.raise(owner, epoch);
+      const { access, driver } = this.#connection;
+      const { clock = systemClock } = this.#options;
+      const server = { access, driver, flight, bookkeeping: this.#bookkeeping.database, clock };
+      await dropImport(server, name, epoch);
+    }
+    return this.#changes.prepareDrop(customer, name, epoch);
   }
 
   /** What the loader needs; what it drops, it drops as the holder that it loads for. */

@@ -48,11 +48,14 @@ export async function openArrowLoad(
 
 /** @throws CONFLICT where it is not ours to drop, FENCED */
 async function isInTheWay(
-  { databases, driver }: ArrowLoadContext,
+  { databases, driver, bookkeeping }: ArrowLoadContext,
   request: LoadRequest,
   database: string,
 ): Promise<boolean> {
-  if (!(await databases.exists(database))) return false;
+  const [record] = await importsUnderWay(driver, bookkeeping, { database });
+  if (record && record.epoch > request.epoch) throw fencedOut(request.customer, request.epoch, record.epoch);
+  // The server may still be building one that is not there yet: the drop waits for it.
+  if (!(await databases.exists(database))) return record !== undefined;
   const mark = await readMark(driver, database);
   if (mark && mark.epoch > request.epoch) throw fencedOut(request.customer, request.epoch, mark.epoch);
   if (!mark && !(await isEmpty(driver, database)))
