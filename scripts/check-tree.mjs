@@ -33,12 +33,13 @@ const WALLS = [
   { packages: /^prom-client$/, allowed: ['apps/dashboard/src/handlers/metrics.ts'] },
   { packages: /^pino$/, allowed: [`${CORE}platform/log.ts`] },
   { packages: /^opossum$/, allowed: [`${CORE}platform/breaker.ts`] },
-  { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT] },
+  { packages: /^neo4j-driver$/, allowed: [`${CORE}graph-store/`, TESTKIT, CHAOS] },
   {
     packages: /^apache-arrow$/,
     allowed: [`${CORE}graph-store/`, `${CORE}snapshot-source/`, FLIGHT, 'demo/', TESTKIT],
   },
   { packages: /^@grpc\/grpc-js$/, allowed: [FLIGHT] },
+  { packages: /^hyparquet\b/, allowed: [`${CORE}snapshot-source/`] },
   { packages: /^@ladybugdb\/core$/, allowed: [EMBEDDED, BENCH, CHAOS] },
   {
     packages: /^@duckdb\/.+$/,

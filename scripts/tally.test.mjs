@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { environmentNames, settingPaths } from '../packages/core/src/config/setting-paths.ts';
 import { ROOT } from './project.mjs';
 import { closingAccount } from './tally.mjs';
 import { runTests, testEnvironment } from './test.mjs';
@@ -105,6 +106,7 @@ describe('closingAccount', () => {
 });
 
 it('keeps the services of the caller away from the tests', () => {
-  const env = testEnvironment({ PATH: '/bin', REDIS_URL: 'redis://x', GRAPHSHIFT_STORE_URL: 'y' });
-  expect(env).toEqual({ PATH: '/bin' });
+  const names = settingPaths().flatMap(environmentNames);
+  const settings = Object.fromEntries(names.map((name) => [name, '1']));
+  expect(testEnvironment({ PATH: '/bin', ...settings })).toEqual({ PATH: '/bin' });
 });

@@ -18,10 +18,27 @@ import { endWithParent } from './watchdog.mjs';
 
 const say = (line) => console.log(line);
 
-/** The environment of the tests: the caller's without what would lead them to the caller's own services. */
+/** Settings that have a name of their own, without a prefix; a test holds them against the settings. */
+export const BARE_SETTINGS = [
+  'REDIS_URL',
+  'HEALTH_PORT',
+  'HEARTBEAT_INTERVAL',
+  'HEARTBEAT_TIMEOUT',
+  'HEARTBEAT_WARNING_THRESHOLD',
+  'HEARTBEAT_CHECK_INTERVAL',
+  'EMERGENCY_THRESHOLD',
+  'EMERGENCY_RECOVERY_ENABLED',
+  'MAX_RETRY_ATTEMPTS',
+  'RETRY_DELAY_SECONDS',
+  'EXPONENTIAL_BACKOFF',
+  'CIRCUIT_BREAKER_THRESHOLD',
+  'CIRCUIT_BREAKER_TIMEOUT',
+];
+
+/** The environment of the tests: the caller's without what would lead them to the caller's own services and settings. */
 export function testEnvironment(env) {
   const kept = Object.entries(env).filter(
-    ([name]) => name !== 'REDIS_URL' && !name.startsWith('GRAPHSHIFT_'),
+    ([name]) => !BARE_SETTINGS.includes(name) && !name.startsWith('GRAPHSHIFT_'),
   );
   return Object.fromEntries(kept);
 }
@@ -101,7 +118,7 @@ async function haveNeo4j(env) {
 }
 
 function withoutPassword(uri) {
-  return uri.replace(/\/\/[^/]*@/, '//');
+  return uri.replace(/\/\/.*@/, '//');
 }
 
 async function main(args) {
@@ -122,7 +139,7 @@ async function main(args) {
       await check('types', () => turbo('typecheck', undefined, env)),
     );
     say('tests …');
-    tests = await runTests(args, env);
+    tests = await runTests(args, { ...env, GRAPHSHIFT_TEST_BUILDS: 'true' });
   }
   const account = closingAccount(checks, tests.run, tests.exitCode);
   for (const line of account.lines) say(line);

@@ -44,16 +44,16 @@ export function parseBenchArguments(
     );
   }
   const benchmarks = known.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-  const given = (name: string) => {
+  const given = (name: string, least = 1) => {
     const value = flags[name];
-    return typeof value === 'string' ? whole(`--${name}`, value) : undefined;
+    return typeof value === 'string' ? whole(`--${name}`, value, least) : undefined;
   };
   refuseForeign(flags, benchmarks);
   const repetitions = given('repetitions');
   const sizes: Record<string, number> = {};
   let ordinary = repetitions === undefined;
   for (const [name, size] of benchmarks.flatMap((benchmark) => Object.entries(benchmark.sizes))) {
-    sizes[name] = given(name) ?? size.default;
+    sizes[name] = given(name, size.least) ?? size.default;
     ordinary &&= sizes[name] === size.default;
   }
   const results = typeof flags.results === 'string' ? flags.results : ordinary ? defaultResults : undefined;
@@ -97,11 +97,11 @@ function parse(values: readonly string[], known: readonly Benchmark[]): Parsed {
   }
 }
 
-function whole(name: string, text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value >= 1) return value;
+function whole(name: string, text: string, least: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : -1;
+  if (value >= least) return value;
   throw new GraphshiftError(
     'USAGE',
-    `${name} is ${JSON.stringify(text)}; it must be a whole number from 1 on`,
+    `${name} is ${JSON.stringify(text)}; it must be a whole number from ${least} on`,
   );
 }

@@ -4,6 +4,8 @@ export interface Size {
   /** What is counted, for the usage line. */
   readonly says: string;
   readonly default: number;
+  /** @default 1 */
+  readonly least?: number;
 }
 
 export interface Benchmark {

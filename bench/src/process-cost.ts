@@ -19,18 +19,28 @@ const TICKS_PER_SECOND = 100;
  * CPU seconds of descendants that have ended and were waited for, theirs included.
  * @throws USAGE where the system keeps no /proc
  */
-function endedChildrenCpu(): number {
+export function endedChildrenCpu(): number {
+  return cpuFields('self').ended;
+}
+
+/** User and system time of a process so far, all its threads, in seconds. @throws USAGE where there is no /proc */
+export function cpuSecondsOf(pid: number): number {
+  return cpuFields(pid).own;
+}
+
+function cpuFields(process: number | 'self'): { own: number; ended: number } {
   let text: string;
   try {
-    text = readFileSync('/proc/self/stat', 'utf8');
+    text = readFileSync(`/proc/${process}/stat`, 'utf8');
   } catch (cause) {
     throw new GraphshiftError('USAGE', 'the benchmarks read CPU times from /proc, so they run on Linux', {
       cause,
     });
   }
-  // The second field is the command in brackets, which may hold blanks; cutime and cstime are the 16th and 17th.
+  // The second field is the command in brackets, which may hold blanks; utime to cstime are the 14th to the 17th.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+  const seconds = (index: number) => Number(fields[index]) / TICKS_PER_SECOND;
+  return { own: seconds(11) + seconds(12), ended: seconds(13) + seconds(14) };
 }
 
 /** The cost of children that `work` starts and waits for; nothing else may end a child meanwhile. */

@@ -1,12 +1,21 @@
 /** Each benchmark in a tiny size, from its sources: that it runs to its end and says what it is there to say. */
 
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProgram } from '@graphshift/testkit';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { neo4jDevProblem } from '../../scripts/neo4j-dev.mjs';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
+
+interface BenchDocument {
+  readonly benchmarks: readonly {
+    readonly name: string;
+    readonly rows: readonly { readonly what: string; readonly ratio: number; readonly target?: unknown }[];
+  }[];
+}
 
 let directory: string;
 beforeAll(async () => {
@@ -41,15 +50,42 @@ it('queue: deployments beside jobs, and its section alone is replaced', async ()
 it('load: rows beside COPY by hand', async () => {
   const { code, text } = await bench('load', '--nodes', '500', '--repetitions', '1', '--json');
   const json = text.slice(text.indexOf('{\n'));
-  const { benchmarks } = JSON.parse(json) as {
-    benchmarks: { name: string; rows: { what: string; ratio: number; target?: unknown }[] }[];
-  };
+  const { benchmarks } = JSON.parse(json) as BenchDocument;
   expect(benchmarks.map(({ name }) => name)).toEqual(['load']);
   const rows = new Map(benchmarks[0]?.rows.map((row) => [row.what, row]));
   expect(rows.get('CPU')).toMatchObject({ target: { of: 'ratio', atMost: 1.15 }, ratio: expect.any(Number) });
   expect(rows.get('peak memory of the loading process')?.ratio).toBeGreaterThan(0);
   expect(code).toBe(0);
 });
+
+describe('neo4j', () => {
+  const problem = neo4jProblem();
+  // Said beside the name of the test, in its summary.
+  beforeEach((context) => {
+    if (problem !== undefined) context.skip(problem);
+  });
+
+  it('a worker beside a plain script and LOAD CSV, each with every row', async () => {
+    const sizes = ['--graph-nodes', '300', '--warm-up-nodes', '0', '--json'];
+    const { code, text } = await bench('neo4j', ...sizes);
+    expect(code, text).toBe(0);
+    const { benchmarks } = JSON.parse(text.slice(text.indexOf('{\n'))) as BenchDocument;
+    const rows = new Map(benchmarks[0]?.rows.map((row) => [row.what, row]));
+    const script = rows.get('time beside the plain script');
+    expect(script).toMatchObject({ target: { of: 'ratio', atMost: 0.333 }, ratio: expect.any(Number) });
+    expect(rows.get('time beside LOAD CSV')?.ratio).toBeGreaterThan(0);
+    expect(rows.get('CPU of server and client beside the plain script')?.ratio).toBeGreaterThan(0);
+    // A server, and six processes one after the other.
+  }, 300_000);
+});
+
+/** Why the benchmark cannot run here, else undefined. */
+function neo4jProblem(): string | undefined {
+  const server = process.env.GRAPHSHIFT_TEST_NEO4J_PROBLEM || neo4jDevProblem();
+  if (server) return server;
+  const { status } = spawnSync('python3', ['-c', 'import neo4j, pyarrow']);
+  return status === 0 ? undefined : 'no python3 with the packages neo4j and pyarrow';
+}
 
 it('removes its scratch directories', async () => {
   const left = (await readdir(directory)).filter((name) => name.startsWith('graphshift-'));

@@ -6,16 +6,22 @@
 import { writeSync } from 'node:fs';
 import {
   type Backend,
+  BusyMeter,
   type Clock,
   createLogger,
   GraphshiftError,
   makeAuditExport,
+  makeInstanceId,
   openBackend,
+  Presence,
+  Pulse,
   readSettings,
   recoverRecords,
   type Service,
   ServiceStack,
   systemClock,
+  Vitals,
+  within,
 } from '@graphshift/core';
 import { Producer } from '@graphshift/producer';
 import { createWorker } from '@graphshift/worker';
@@ -23,7 +29,7 @@ import { createWorker } from '@graphshift/worker';
 import { dropAliases, removeFences } from '../../packages/testkit/src/sins.ts';
 import { hookSteps } from '../../packages/testkit/src/step-points.ts';
 import { Orders } from './orders.ts';
-import { SCALED, type Sin, type Times } from './times.ts';
+import { SCALED, type Sin, START_AGAIN, type Times } from './times.ts';
 
 export interface Part {
   readonly name: string;
@@ -38,6 +44,8 @@ export interface Part {
 }
 
 const NEVER_MS = 3_600_000;
+/** One that was recovered gets so long to stop in order. */
+const GOODBYE_MS = 3000;
 
 const part = JSON.parse(process.argv[2] ?? '') as Part;
 const orders = new Orders(part.orders, part.name);
@@ -63,7 +71,9 @@ if (part.sin === 'fence') removeFences(backend);
 if (part.sin === 'switch') dropAliases(backend);
 refuseWhenTold(backend);
 hookSteps(backend, async (id, point) => reach(point, id));
-const stack = new ServiceStack(await services(backend));
+const instance = makeInstanceId();
+const meter = new BusyMeter(clock);
+const stack = new ServiceStack([presence(backend), pulse(backend), ...(await services(backend))]);
 await stack.start();
 say('ready');
 process.once('SIGTERM', async () => {
@@ -83,6 +93,35 @@ function reach(point: string, id = switching): void {
   process.kill(process.pid, act);
 }
 
+function presence({ settings: { orchestrator, resilience }, instances, log }: Backend): Presence {
+  return new Presence({
+    id: instance,
+    kind: part.role,
+    capacity: part.role === 'worker' ? orchestrator.num_workers : 0,
+    meter,
+    instances,
+    clock,
+    log,
+    everyMs: resilience.heartbeat_interval * 1000,
+    vitals: new Vitals(),
+    onOusted: giveUp,
+  });
+}
+
+function pulse({ settings, breakers, readings, redis, keys, log }: Backend): Pulse {
+  const everyMs = settings.resilience.heartbeat_interval * 1000;
+  const probe = () => readings.read();
+  return new Pulse({ id: instance, everyMs, meter, breakers, probe, redis, keys, clock, log });
+}
+
+/** What it held is others' by now, or it fetches nothing: it ends, to be started again. */
+function giveUp(reason: string): void {
+  say(`gives up: ${reason}`);
+  within(systemClock, GOODBYE_MS, stack.stop())
+    .catch(() => {})
+    .finally(() => process.exit(START_AGAIN));
+}
+
 async function services(parts: Backend): Promise<Service[]> {
   if (part.role === 'producer') {
     const recover = async () => void (await recoverRecords(parts));
@@ -92,6 +131,9 @@ async function services(parts: Backend): Promise<Service[]> {
   const { lockMs, stalledCheckMs } = times;
   const worker = await createWorker({
     backend: parts,
+    instance,
+    meter,
+    onHopeless: giveUp,
     times: { lockMs, stalledCheckMs },
     upkeepMs: part.sin === 'sweep' ? NEVER_MS : times.upkeepMs,
     checkpoint: async (point) => {

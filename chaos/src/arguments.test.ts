@@ -5,6 +5,7 @@ import { FAULT_KINDS } from './faults.ts';
 it('runs two minutes of everything by default, by a seed of chance', () => {
   expect(parseChaosArguments([], 42)).toEqual({
     command: 'suite',
+    store: 'embedded',
     minutes: 2,
     faults: Number.MAX_SAFE_INTEGER,
     seed: 42,
@@ -34,7 +35,8 @@ it.each([
   [['--seed', '-1'], '--seed'],
   [['--sin', 'pride'], '--sin is "pride"; it may be fence, sweep, switch'],
   [['--kinds', 'kill,flood'], '--kinds is "flood"; it may be kill, '],
-  [['--store', 'paper'], '--store is "paper"; it may be embedded'],
+  [['--store', 'paper'], '--store is "paper"; it may be embedded, neo4j'],
+  [['--store', 'neo4j', '--sin', 'switch'], 'that sin is for the embedded store alone'],
   [['destroy'], 'there is no command "destroy"; it may be redistribution, or none'],
   [['--colour'], "Unknown option '--colour'"],
 ])('refuses %j with one line', (values, message) => {

@@ -3,15 +3,16 @@
 import { parseArgs } from 'node:util';
 import { GraphshiftError, messageOf } from '@graphshift/core';
 import { FAULT_KINDS, FAULT_MEANINGS, type FaultKind } from './faults.ts';
+import { STORE_KINDS, type StoreKind } from './target.ts';
 import { SINS, type Sin } from './times.ts';
 
 export const USAGE = [
-  'pnpm chaos [--minutes N] [--faults N] [--seed S] [--store embedded] [--sin NAME] [--kinds A,B] [--points P,Q] [--rest S]',
+  'pnpm chaos [--minutes N] [--faults N] [--seed S] [--store NAME] [--sin NAME] [--kinds A,B] [--points P,Q] [--rest S]',
   'pnpm chaos redistribution [--kills N] [--at-once N]',
   '  --minutes N    faults end after so many minutes; 2, unless --faults is given',
   '  --faults N     faults end after so many',
   '  --seed S       the same faults again; without it by chance, and printed first',
-  '  --store NAME   the graph store; embedded',
+  '  --store NAME   the graph store: embedded, or neo4j, which needs a JDK and Maven; embedded',
   `  --sin NAME     takes something out that must be missed: ${Object.entries(SINS)
     .map(([name, what]) => `${name} (${what})`)
     .join(', ')}`,
@@ -22,6 +23,7 @@ export const USAGE = [
 ].join('\n');
 
 export interface ChaosArguments {
+  readonly store: StoreKind;
   readonly minutes: number;
   readonly faults: number;
   readonly seed: number;
@@ -68,18 +70,21 @@ export function parseChaosArguments(values: readonly string[], chance: number): 
     };
   if (command !== undefined)
     throw usage(`there is no command ${JSON.stringify(command)}; it may be redistribution, or none`);
-  if (flags.store !== undefined && flags.store !== 'embedded')
-    throw usage(`--store is ${JSON.stringify(flags.store)}; it may be embedded`);
   const faults = number('faults', flags.faults, Number.MAX_SAFE_INTEGER, 1);
   const minutes = number('minutes', flags.minutes, flags.faults === undefined ? 2 : 24 * 60, 0);
+  const store = oneOrMore('store', flags.store, STORE_KINDS)?.[0] ?? 'embedded';
+  const sin = oneOrMore('sin', flags.sin, Object.keys(SINS) as Sin[])?.[0];
+  if (sin === 'switch' && store !== 'embedded')
+    throw usage('--sin is "switch" and --store "neo4j"; that sin is for the embedded store alone');
   return {
     command: 'suite',
+    store,
     minutes,
     faults,
     seed: number('seed', flags.seed, chance, 0),
     kinds: oneOrMore('kinds', flags.kinds, FAULT_KINDS) ?? FAULT_KINDS,
     points: flags.points?.split(',').map((point) => point.trim()),
-    sin: oneOrMore('sin', flags.sin, Object.keys(SINS) as Sin[])?.[0],
+    sin,
     restMs: number('rest', flags.rest, 120, 1) * 1000,
   };
 }

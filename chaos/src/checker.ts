@@ -110,6 +110,17 @@ export async function checkAtRest(system: CheckedSystem, judge: Judge): Promise<
     judge.fail(6, `${HELD} holds nothing any more`);
   await checkContents(system, seen, judge);
   checkEnds(audit, system, judge);
+  checkRecovered(audit, judge);
+}
+
+/** An instance whose recovery has ended takes up nothing any more, however late it wakes. */
+export function checkRecovered(audit: readonly AuditLine[], judge: Pick<Judge, 'fail'>): void {
+  const recovered = new Set<string>();
+  for (const { deployment, holder, detail } of audit) {
+    if (/^(recovery|emergency) done: /.test(detail)) recovered.add(deployment);
+    else if (recovered.has(holder) && detail.startsWith('claimed '))
+      judge.fail(7, `${holder} was recovered, and then took ${deployment} up`);
+  }
 }
 
 /** How many of a customer's snapshots are live or were, by the stream. */

@@ -11,10 +11,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Random } from '@graphshift/testkit';
 import { Connection, Database } from '@ladybugdb/core';
-import type { AliasSeen, Content, DatabaseSeen, Seen, Target } from './target.ts';
+import type { AliasSeen, Content, DatabaseSeen, Scale, Seen, Target } from './target.ts';
 
 const run = promisify(execFile);
 
+const SCALE: Scale = {
+  paceMs: [600, 2600],
+  sizes: { small: 20, medium: 1500, large: 12_000 },
+  lookMs: 250,
+};
 const STORE_MEGABYTES = 384;
 const CHUNK = Buffer.alloc(2 ** 20);
 /** An alias may move, and what it left be dropped, between the steps of a look. */
@@ -28,9 +33,12 @@ export async function openEmbeddedTarget(directory: string): Promise<Target> {
   return {
     kind: 'embedded',
     environment: () => ({ GRAPHSHIFT_STORE: `embedded:${store}` }),
-    reader: { kind: 'embedded', url: store },
+    flags: { 'store.url': `embedded:${store}` },
+    reader: { kind: 'embedded', url: store, pauseMs: 15 },
+    scale: SCALE,
     faults: problem === undefined ? { full: (random) => fill(store, random) } : {},
     leftOut: problem === undefined ? [] : [`full: no small file system can be mounted here (${problem})`],
+    wasDown: () => false,
     look: () => look(store),
     content: (database) => contentOf(join(store, 'databases', database, 'graph.lbug')),
     listing: async () => (await run('ls', ['-lAR', '--time-style=full-iso', store])).stdout,

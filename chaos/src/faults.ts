@@ -99,6 +99,8 @@ export interface Fault {
   readonly point: string;
   readonly again: boolean;
   readonly direction: 'in' | 'out' | 'both';
+  /** Whether it is the link to the store's server, where there is one, or else that to Redis. */
+  readonly storeLink: boolean;
   /** How long it lasts, where it lasts. */
   readonly forMs: number;
   readonly clockMs: number;
@@ -124,6 +126,7 @@ export function drawFault(random: Random, { kinds, points, workers }: Choice): F
     forMs: random.whole(300, 5000),
     clockMs: random.pick([-30_000, -5000, 5000, 30_000] as const),
     customer: random.pick(ORDINARY),
+    storeLink: random.next() < 0.5,
   };
   return { kind, ...fault };
 }

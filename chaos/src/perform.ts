@@ -1,14 +1,16 @@
 /** What each fault does, and that it ends: after it the processes run, and links, clocks and services are as they were. */
 
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Random } from '@graphshift/testkit';
+import type { Link, Random } from '@graphshift/testkit';
 import type { Actor } from './actor.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { SCALED } from './times.ts';
 import type { World } from './world.ts';
 
-/** Longer than every lease: the locks of jobs, and what other processes are told of a frozen one. */
+/** Longer than every lease and the timeout of heartbeats: the frozen one has lost what it held. */
 const FREEZE_MS = SCALED.lockMs + 2000;
+/** Longer than the emergency threshold too. */
+const LONG_FREEZE_MS = 12_000;
 
 export interface Stage {
   readonly world: World;
@@ -18,6 +20,8 @@ export interface Stage {
   readonly reachMs: number;
   /** How long a frozen worker sleeps at most until a newer snapshot went live without it. */
   readonly freezeMs: number;
+  /** Whether there is a failure: nothing that is waited for matters any more. */
+  readonly over: () => boolean;
 }
 
 type Perform = (stage: Stage, fault: Fault) => Promise<string>;
@@ -42,12 +46,10 @@ export const PERFORM: Readonly<Record<FaultKind, Perform>> = {
     await world.installation.redis.flush();
     return '';
   },
-  cut: (stage, fault) => link(stage, fault, ({ link }) => link.sever()),
-  hold: (stage, fault) => link(stage, fault, ({ link }) => link.hold(fault.direction), fault.direction),
-  blackhole: (stage, fault) =>
-    link(stage, fault, ({ link }) => link.blackhole(fault.direction), fault.direction),
-  delay: (stage, fault) =>
-    link(stage, fault, ({ link }) => link.delay(fault.forMs / 10), `${fault.forMs / 10} ms`),
+  cut: (stage, fault) => link(stage, fault, (one) => one.sever()),
+  hold: (stage, fault) => link(stage, fault, (one) => one.hold(fault.direction), fault.direction),
+  blackhole: (stage, fault) => link(stage, fault, (one) => one.blackhole(fault.direction), fault.direction),
+  delay: (stage, fault) => link(stage, fault, (one) => one.delay(fault.forMs / 10), `${fault.forMs / 10} ms`),
   refuse: async (stage, fault) => {
     const actor = any(stage, fault);
     actor.orders.refused = true;
@@ -99,7 +101,7 @@ async function killAt(stage: Stage, actor: Actor, fault: Fault): Promise<string>
   const told: string[] = [];
   for (let time = 0; time < (fault.again ? 2 : 1); time++) {
     const [said] = await Promise.all([
-      actor.reach(point, 'SIGKILL', stage.reachMs),
+      actor.reach({ point, act: 'SIGKILL' }, stage.reachMs, stage.over),
       stage.world.stir(fault.customer, stage.random),
     ]);
     told.push(said ?? `not at ${point}`);
@@ -113,24 +115,28 @@ async function freeze(stage: Stage, fault: Fault): Promise<string> {
   const { world, random } = stage;
   const actor = worker(stage, fault);
   const [said] = await Promise.all([
-    actor.reach(fault.point, 'SIGSTOP', stage.reachMs),
+    actor.reach({ point: fault.point, act: 'SIGSTOP' }, stage.reachMs, stage.over),
     world.stir(fault.customer, random),
   ]);
   actor.signal('SIGSTOP');
   const customer = /(\w+)@\d+$/.exec(said ?? '')?.[1] ?? fault.customer;
   const { timestamp } = await world.snapshots.publish(customer, random, 'small');
-  await wait(FREEZE_MS);
+  const leastMs = fault.again ? LONG_FREEZE_MS : FREEZE_MS;
+  await wait(leastMs);
   const passed = async () => (world.judge.alias(customer)?.timestamp ?? 0) >= timestamp;
-  const overtaken = await world.waitFor(passed, stage.freezeMs - FREEZE_MS);
+  await world.waitFor(async () => stage.over() || (await passed()), stage.freezeMs - leastMs);
+  const overtaken = await passed();
   actor.signal('SIGCONT');
   const meanwhile = overtaken ? `${customer}@${timestamp} went live meanwhile` : 'nothing newer went live';
   return `${actor.name} ${said ?? `not at ${fault.point}`}; ${meanwhile}`;
 }
 
-async function link(stage: Stage, fault: Fault, harm: (actor: Actor) => void, how = ''): Promise<string> {
+async function link(stage: Stage, fault: Fault, harm: (link: Link) => void, how = ''): Promise<string> {
   const actor = any(stage, fault);
-  harm(actor);
+  const ofStore = fault.storeLink ? actor.storeLink : undefined;
+  const harmed = ofStore ?? actor.link;
+  harm(harmed);
   await wait(fault.forMs);
-  actor.link.mend();
-  return `${actor.name} ${how} for ${fault.forMs} ms`;
+  harmed.mend();
+  return `${actor.name} to ${ofStore ? 'the store' : 'Redis'} ${how} for ${fault.forMs} ms`;
 }

@@ -5,7 +5,8 @@
 
 import { writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type AliasReader, messageOf, openAliasReader } from '@graphshift/core';
+import { messageOf, openAliasReader } from '@graphshift/core';
+import { type Answer, openNeo4jReader } from './neo4j-reader.ts';
 import type { ReaderPart } from './target.ts';
 
 export interface ReaderOptions extends ReaderPart {
@@ -15,18 +16,16 @@ export interface ReaderOptions extends ReaderPart {
 /** One answer as long as it stays the same, or one failure. */
 export type Told =
   | { readonly customer: string; readonly at: number; readonly database: string; readonly people: number }
-  | { readonly customer: string; readonly at: number; readonly error: string }
+  | { readonly customer: string; readonly from: number; readonly at: number; readonly error: string }
   | { readonly reads: number };
 
-/** Between two reads: the machine is shared with what is read. */
-const PAUSE_MS = 15;
 const TELL_EVERY = 50;
 const QUESTION = 'MATCH (p:Person) RETURN count(*) AS people';
 
-const { url, customers } = JSON.parse(process.argv[2] ?? '') as ReaderOptions;
+const { customers, ...part } = JSON.parse(process.argv[2] ?? '') as ReaderOptions;
 const tell = (told: Told) => void writeSync(1, `${JSON.stringify(told)}\n`);
 const parent = process.ppid;
-const readers = new Map<string, AliasReader>();
+const readers = new Map<string, () => Promise<Answer>>();
 const last = new Map<string, string>();
 let reads = 0;
 let ended = false;
@@ -34,28 +33,37 @@ process.once('SIGTERM', () => {
   ended = true;
 });
 
+const ask = part.kind === 'neo4j' ? openNeo4jReader(part) : undefined;
 for (const customer of customers)
-  readers.set(customer, await openAliasReader(url, customer, { bufferBytes: 32 * 2 ** 20 }));
+  readers.set(customer, ask ? () => ask(customer) : await openEmbeddedReader(customer));
 writeSync(1, 'ready\n');
 while (!ended && process.ppid === parent) {
   for (const [customer, reader] of readers) {
     await read(customer, reader);
-    await wait(PAUSE_MS);
+    await wait(part.pauseMs);
   }
 }
 tell({ reads });
 process.exit(0);
 
-async function read(customer: string, reader: AliasReader): Promise<void> {
+async function openEmbeddedReader(customer: string): Promise<() => Promise<Answer>> {
+  const reader = await openAliasReader(part.url, customer, { bufferBytes: 32 * 2 ** 20 });
+  return async () => {
+    const { rows, database } = await reader.query(QUESTION);
+    return { database, people: Number(rows[0]?.people) };
+  };
+}
+
+async function read(customer: string, reader: () => Promise<Answer>): Promise<void> {
+  const from = Date.now();
   reads++;
   if (reads % TELL_EVERY === 0) tell({ reads });
   try {
-    const { rows, database } = await reader.query(QUESTION);
-    const people = Number(rows[0]?.people);
+    const { database, people } = await reader();
     const answer = `${database} ${people}`;
     if (last.get(customer) !== answer) tell({ customer, at: Date.now(), database, people });
     last.set(customer, answer);
   } catch (error) {
-    tell({ customer, at: Date.now(), error: messageOf(error) });
+    tell({ customer, from, at: Date.now(), error: messageOf(error) });
   }
 }

@@ -4,13 +4,11 @@ import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type Random, simulateSnapshot } from '@graphshift/testkit';
-import type { Content } from './target.ts';
+import type { Content, Scale, Size } from './target.ts';
 import { HELD, ORDINARY, PINNED } from './times.ts';
 
 /** Snapshots of a customer behind its newest live one that stay on the disk, as an upstream process tidies up. */
 const KEPT_BEHIND = 4;
-const SIZES = { small: 20, medium: 1500, large: 12_000 } as const;
-export type Size = keyof typeof SIZES;
 
 export interface Published {
   readonly customer: string;
@@ -24,14 +22,16 @@ export interface Published {
 export class Snapshots {
   readonly root: string;
   readonly #aside: string;
+  readonly #sizes: Scale['sizes'];
   readonly #published = new Map<string, Published>();
   readonly #newest = new Map<string, number>();
   #count = 0;
   #writing: Promise<unknown> = Promise.resolve();
 
   /** @param directory beside the root, on its file system */
-  constructor(root: string, directory: string) {
+  constructor(root: string, directory: string, sizes: Scale['sizes']) {
     this.root = root;
+    this.#sizes = sizes;
     this.#aside = join(directory, 'upstream');
   }
 
@@ -54,7 +54,7 @@ export class Snapshots {
 
   /** Whole from its first moment: it is moved into its place. One at a time. @param size default: mostly small */
   publish(customer: string, random: Random, size?: Size): Promise<Published> {
-    const people = SIZES[size ?? sizeOf(random)] + ++this.#count;
+    const people = this.#sizes[size ?? sizeOf(random)] + ++this.#count;
     const timestamp = this.#next(customer);
     return this.#after(async () => {
       const path = await simulateSnapshot(this.#aside, { customer, timestamp, nodes: people });

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { randomOf } from '@graphshift/testkit';
+import type { Actor } from './actor.ts';
 import { checkAtRest, readAudit, unrest } from './checker.ts';
 import { drawFault, FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
 import { laneOf, PERFORM } from './perform.ts';
+import type { StoreKind } from './target.ts';
 import type { Sin } from './times.ts';
 import { findFaketime, World } from './world.ts';
 
-/** Faults at the same time, each of something else. */
 const AT_ONCE = 4;
 /** How long a process gets to come to the point at which it is killed; then it is killed where it is. */
 const REACH_MS = 4000;
@@ -24,10 +25,16 @@ const REST_MOST = 10;
 
 export interface SuiteOptions {
   readonly seed: number;
+  /** @default 'embedded' */
+  readonly store?: StoreKind | undefined;
   /** The faults end after this time, or after so many, whichever comes first. */
   readonly minutes: number;
   readonly faults: number;
   readonly kinds: readonly FaultKind[];
+  /** Faults at the same time, each of something else. @default 4 */
+  readonly atOnce?: number | undefined;
+  /** Kinds of the first faults, one each, so that these are certain to be there. */
+  readonly first?: readonly FaultKind[] | undefined;
   readonly points?: readonly string[] | undefined;
   readonly sin?: Sin | undefined;
   readonly built?: boolean | undefined;
@@ -48,7 +55,13 @@ export interface Totals {
   /** Deployments that went live, by the audit stream since Redis was last emptied. */
   readonly live: number;
   readonly reads: number;
+  /** Reads that failed while the store's server was down. */
+  readonly excused: number;
   readonly exits: number;
+  /** Those exits of processes that others had recovered. */
+  readonly gaveUp: number;
+  /** Of silent processes, begun by monitors. */
+  readonly recoveries: number;
   readonly seconds: number;
   readonly failures: readonly string[];
   readonly evidence?: string;
@@ -112,7 +125,7 @@ class Suite {
   }
 
   async #harm(): Promise<void> {
-    const { seed, minutes, faults, points, say, signal } = this.#options;
+    const { seed, minutes, faults, first = [], points, say, signal } = this.#options;
     const random = randomOf(seed);
     const { target, workers } = this.#world;
     const missing = (kind: FaultKind) =>
@@ -121,7 +134,12 @@ class Suite {
     const kinds = this.#options.kinds.filter((kind) => !missing(kind));
     const deadline = Date.now() + minutes * 60_000;
     for (let count = 1; count <= faults && Date.now() < deadline && !signal?.aborted; count++) {
-      const fault = drawFault(random, { kinds, points, workers: workers.length });
+      const certain = first[count - 1];
+      const fault = drawFault(random, {
+        kinds: certain ? [certain] : kinds,
+        points,
+        workers: workers.length,
+      });
       const pauseMs = random.whole(0, 700);
       await this.#launch(fault);
       this.#counts[fault.kind] = (this.#counts[fault.kind] ?? 0) + 1;
@@ -136,14 +154,15 @@ class Suite {
   async #launch(fault: Fault): Promise<void> {
     const lane = laneOf(fault);
     await this.#lanes.get(lane);
-    while (this.#lanes.size >= AT_ONCE) await Promise.race(this.#lanes.values());
-    const { seed } = this.#options;
+    const { seed, atOnce = AT_ONCE } = this.#options;
+    while (this.#lanes.size >= atOnce) await Promise.race(this.#lanes.values());
     const stage = {
       world: this.#world,
       random: randomOf(seed + fault.forMs),
       faketime: this.#faketime,
       // A point that was asked for is worth waiting for.
       reachMs: this.#options.points ? POINT_MS : REACH_MS,
+      over: () => this.#world.judge.failures.length > 0,
       freezeMs: this.#options.points ? OVERTAKEN_MS : FREEZE_MS,
     };
     this.#note(`fault ${JSON.stringify(fault)}`);
@@ -179,6 +198,8 @@ class Suite {
 
   async #totals(): Promise<Totals> {
     const { judge, snapshots, installation, actors } = this.#world;
+    this.#world.keepLogs();
+    const sum = (count: (actor: Actor) => number) => actors.reduce((total, actor) => total + count(actor), 0);
     const audit = await readAudit(installation.redis.url).catch(() => []);
     const totals = {
       seed: this.#options.seed,
@@ -187,7 +208,10 @@ class Suite {
       published: snapshots.count,
       live: audit.filter(({ to }) => to === 'live').length,
       reads: judge.reads,
-      exits: actors.reduce((sum, { exits }) => sum + exits, 0),
+      excused: judge.excused,
+      exits: sum(({ exits }) => exits),
+      gaveUp: sum(({ gaveUp }) => gaveUp),
+      recoveries: sum(({ recoveries }) => recoveries),
       seconds: this.#seconds(),
       failures: judge.failures,
     };
@@ -201,7 +225,6 @@ class Suite {
     const directory = join(evidence, `seed-${seed}`);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
-    world.keepLogs();
     const keep = (name: string, text: string) => writeFileSync(join(directory, name), text);
     keep('failures.txt', `${world.judge.failures.join('\n')}\n`);
     keep('store.txt', await world.target.listing().catch(String));
@@ -217,9 +240,14 @@ class Suite {
 
 /** The closing line: totals by kind, and what to run again. */
 export function closingLine(totals: Totals): string {
-  const { seed, faults, published, live, reads, exits, seconds, failures, evidence } = totals;
+  const { seed, faults, published, live, reads, recoveries, exits, gaveUp, seconds, failures, evidence } =
+    totals;
   const count = Object.values(faults).reduce((sum, number) => sum + number, 0);
   const kinds = FAULT_KINDS.flatMap((kind) => (faults[kind] ? [`${kind} ${faults[kind]}`] : [])).join(', ');
-  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads, ${exits} exits, ${failures.length} failures in ${seconds} s`;
+  const line = `seed ${seed}: ${count} faults (${kinds}), ${published} snapshots published, ${live} cutovers in the audit stream, ${reads} reads${excusedOf(totals)}, ${recoveries} recoveries by monitors, ${exits} exits (${gaveUp} of recovered processes), ${failures.length} failures in ${seconds} s`;
   return evidence === undefined ? line : `${line}; evidence in ${evidence}`;
+}
+
+function excusedOf({ excused }: Totals): string {
+  return excused > 0 ? ` (${excused} of them failed while the store's server was down)` : '';
 }

@@ -9,6 +9,21 @@ export interface Times {
 /** About a tenth of what is shipped: an orphan is back within some five seconds. */
 export const SCALED: Times = { lockMs: 4000, stalledCheckMs: 500, upkeepMs: 400 };
 
+/** Of heartbeats, in seconds, for the environment: a frozen process is recovered, first in part and then wholly. */
+export const SCALED_RESILIENCE = {
+  HEARTBEAT_INTERVAL: '0.5',
+  HEARTBEAT_CHECK_INTERVAL: '0.5',
+  HEARTBEAT_WARNING_THRESHOLD: '2',
+  HEARTBEAT_TIMEOUT: '4',
+  EMERGENCY_THRESHOLD: '9',
+  RETRY_DELAY_SECONDS: '0.5',
+  CIRCUIT_BREAKER_TIMEOUT: '2',
+  GRAPHSHIFT_RESILIENCE_WATCHDOG_SECONDS: '10',
+} as const;
+
+/** Exit code of a process that asks to be started again: others have what it held. */
+export const START_AGAIN = 75;
+
 /** As shipped. */
 export const SHIPPED: Times = { lockMs: 30_000, stalledCheckMs: 10_000, upkeepMs: 10_000 };
 

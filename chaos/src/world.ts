@@ -16,16 +16,18 @@ import {
 import { Actor } from './actor.ts';
 import { openEmbeddedTarget } from './embedded-target.ts';
 import { Judge } from './judge.ts';
+import { openNeo4jTarget } from './neo4j-target.ts';
 import type { Told } from './reader-program.ts';
 import { customerOf, Snapshots } from './snapshots.ts';
-import type { Target } from './target.ts';
-import { CUSTOMERS, HELD, ORDINARY, PINNED, type Sin } from './times.ts';
+import type { StoreKind, Target } from './target.ts';
+import { CUSTOMERS, HELD, ORDINARY, PINNED, SCALED_RESILIENCE, type Sin } from './times.ts';
 
 const WORKERS = 2;
-const LOOK_EVERY_MS = 250;
 
 export interface WorldOptions {
   readonly seed: number;
+  /** @default 'embedded' */
+  readonly store?: StoreKind | undefined;
   readonly sin?: Sin | undefined;
   /** Whether the processes run from the build, which starts them in half the time. @default false */
   readonly built?: boolean | undefined;
@@ -56,13 +58,15 @@ export class World {
     this.installation = installation;
     this.target = target;
     this.directory = join(installation.directory, 'actors');
-    this.snapshots = new Snapshots(installation.data, installation.directory);
-    this.judge = new Judge(this.snapshots, Date.now);
+    this.snapshots = new Snapshots(installation.data, installation.directory, target.scale.sizes);
+    this.judge = new Judge(this.snapshots, Date.now, target.wasDown);
     const actor = (name: string, role: 'worker' | 'producer') =>
       new Actor({
         name,
         role,
         redisPort: installation.redis.port,
+        storePort: target.port,
+        storeEnvironment: target.environment,
         environment: this.#environment(),
         program: this.#program('actor-program'),
         directory: this.directory,
@@ -75,7 +79,11 @@ export class World {
 
   static async open(options: WorldOptions): Promise<World> {
     const installation = await makeInstallation();
-    const target = await openEmbeddedTarget(installation.directory);
+    const open = options.store === 'neo4j' ? openNeo4jTarget : openEmbeddedTarget;
+    const target = await open(installation.directory).catch(async (error: unknown) => {
+      await installation.remove();
+      throw error;
+    });
     const world = new World(options, installation, target);
     await mkdir(world.directory);
     return world;
@@ -102,7 +110,6 @@ export class World {
   #environment(): Record<string, string> {
     return {
       ...this.installation.environment,
-      ...this.target.environment(),
       GRAPHSHIFT_ORCHESTRATOR_NUM_WORKERS: '2',
       GRAPHSHIFT_ORCHESTRATOR_MAX_DATABASES: '500',
       // Many a fault costs a worker or an attempt; none of them is the snapshot's.
@@ -111,6 +118,7 @@ export class World {
       // What a Redis that was thrown back forgot to be waiting is found by a full scan.
       GRAPHSHIFT_ORCHESTRATOR_FULL_SCAN_INTERVAL: '2',
       GRAPHSHIFT_LOG_FILES: 'false',
+      ...SCALED_RESILIENCE,
     };
   }
 
@@ -132,8 +140,7 @@ export class World {
   }
 
   async #pinAndRollBack(): Promise<void> {
-    const flags = { 'store.url': this.target.environment().GRAPHSHIFT_STORE };
-    const { operations } = await this.installation.open(flags);
+    const { operations } = await this.installation.open(this.target.flags);
     await operations.pin(PINNED, 'chaos');
     await operations.rollback({ customer: HELD, by: 'chaos' });
   }
@@ -166,7 +173,7 @@ export class World {
     this.#publishing = true;
     const loop = async () => {
       while (this.#publishing) {
-        await wait(random.whole(600, 2600));
+        await wait(random.whole(...this.target.scale.paceMs));
         if (this.#publishing) await this.#publishOne(random);
       }
     };
@@ -220,7 +227,7 @@ export class World {
   async #look(): Promise<void> {
     while (this.#looking) {
       this.judge.see(await this.target.look());
-      await wait(LOOK_EVERY_MS);
+      await wait(this.target.scale.lookMs);
     }
   }
 

@@ -113,8 +113,9 @@ export class Session {
 
   /** Opens the graph store alone. */
   async withStore<Result>(work: (store: GraphStore) => Promise<Result>): Promise<Result> {
-    const store = openConfiguredStore(this.read.settings, this.surroundings.directory, this.log);
-    await store.start();
+    const store = await openConfiguredStore(this.read.settings, this.surroundings.directory, this.log);
+    // Whoever only reads makes none.
+    await store.start({ used: true });
     try {
       return await work(store);
     } finally {

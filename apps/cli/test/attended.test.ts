@@ -9,7 +9,7 @@ import {
 } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseSince } from '../src/commands/audit.ts';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 let installation: Installation;
@@ -31,18 +31,13 @@ function start(values: string[], environment: Record<string, string> = {}): Prog
 
 /** Runs a command in this process; one that runs on is told to stop as soon as it has started. */
 async function run(values: string[], environment: Record<string, string> = {}) {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: { ...installation.environment, GRAPHSHIFT_LOG_LEVEL: 'error', ...environment },
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
     signal: ['worker', 'producer'].includes(values[0] ?? '')
       ? AbortSignal.abort('SIGTERM')
       : new AbortController().signal,
   });
-  return { code, text };
 }
 
 const logs = () => join(installation.directory, 'logs');

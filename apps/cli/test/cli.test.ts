@@ -12,7 +12,7 @@ import {
   writeSnapshot,
 } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 
@@ -32,16 +32,10 @@ afterEach(() => installation.redis.flush());
 
 /** Runs a command in this process; what it prints and its exit code. */
 async function run(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: installation.environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 /** Runs a command in a process of its own, for what it says on standard error. */
@@ -244,16 +238,10 @@ async function runFull(
   environment: Record<string, string>,
   ...values: string[]
 ): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: { ...installation.environment, ...environment },
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 describe('up', () => {

@@ -11,7 +11,7 @@ import {
   writeSnapshot,
 } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 const [OLD, NEW] = [1_700_000_000, 1_700_000_100];
@@ -64,16 +64,10 @@ function run(...values: string[]): Promise<{ code: number; text: string }> {
 }
 
 async function runIn(environment: Readonly<Record<string, string>>, ...values: string[]) {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 async function repair(): Promise<Document & { code: number }> {

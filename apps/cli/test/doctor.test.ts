@@ -1,6 +1,7 @@
-import { type Installation, makeInstallation, startProgram } from '@graphshift/testkit';
+import { type Installation, makeInstallation } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -9,16 +10,10 @@ beforeAll(async () => {
 afterAll(() => installation.remove());
 
 async function doctor(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(['doctor', '--settle', '0', ...values], {
+  return runInProcess(['doctor', '--settle', '0', ...values], {
     environment: installation.environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 describe('doctor', () => {
@@ -39,15 +34,6 @@ describe('doctor', () => {
       healthy: false,
       findings: [{ severity: 'broken', rule: 'record-readable', invariant: 3 }, { rule: 'record-index' }],
     });
-  });
-
-  it('refuses --repair with one clear line', async () => {
-    const main = new URL('../src/main.ts', import.meta.url);
-    const program = startProgram(main, ['doctor', '--repair'], installation.environment);
-    expect(await program.ended()).toBe(2);
-    expect(program.lines.join('\n')).toContain(
-      'doctor --repair is not there yet: the doctor looks and changes nothing',
-    );
   });
 
   it.each(['long', '-1', '601'])('exits 2 for --settle %s', async (settle) => {

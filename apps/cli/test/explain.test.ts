@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Backend } from '@graphshift/core';
 import { type Installation, makeInstallation, smallContent, writeSnapshot } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const [OLD, NEW] = [1_700_000_000, 1_700_000_100];
 
@@ -25,16 +25,10 @@ async function run(
   values: string[],
   environment: Record<string, string> = {},
 ): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: { ...installation.environment, ...environment },
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 async function explain(customer: string, environment: Record<string, string> = {}, ...values: string[]) {

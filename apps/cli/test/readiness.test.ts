@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Installation, makeInstallation, startProgram } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 
@@ -23,16 +23,10 @@ afterEach(async () => {
 });
 
 async function run(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand([...values, '--log-level', 'silent'], {
+  return runInProcess([...values, '--log-level', 'silent'], {
     environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 /** Drops one snapshot and returns its directory. The store outlives a test, so each has a customer of its own. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connectRedis } from '@graphshift/core';
 import { type Installation, makeInstallation, startProgram } from '@graphshift/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 
@@ -16,16 +16,10 @@ afterAll(() => installation.remove());
 
 /** Runs a command in this process; what it prints and its exit code. */
 async function run(environment: Record<string, string>, ...values: string[]) {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: { ...installation.environment, ...environment },
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 function start(environment: Record<string, string>, ...values: string[]) {

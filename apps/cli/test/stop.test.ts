@@ -13,7 +13,7 @@ import {
   startProgram,
 } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runCommand } from '../src/run-command.ts';
+import { runInProcess } from './run-in-process.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url);
 const CHECK = fileURLToPath(new URL('../../../docs/check_graphshift.sh', import.meta.url));
@@ -47,16 +47,10 @@ function start(values: string[], environment: Record<string, string> = {}): Prog
 }
 
 async function run(...values: string[]): Promise<{ code: number; text: string }> {
-  let text = '';
-  const code = await runCommand(values, {
+  return runInProcess(values, {
     environment: installation.environment,
     directory: installation.directory,
-    write: (part) => {
-      text += part;
-    },
-    signal: new AbortController().signal,
   });
-  return { code, text };
 }
 
 /** Enqueues the large snapshot under a name of its own. */

@@ -26,8 +26,15 @@ const time = (at) => (at ? at.slice(0, 19).replace('T', ' ') : '');
 const get = async (path) => { const answer = await fetch(path); const body = await answer.json(); if (!answer.ok) throw new Error(body.error ? body.error.message + '. ' + body.error.action : path + ' answers ' + answer.status); return body; };
 const standing = (a) => [a.pin && 'pinned: ' + a.pin.reason, a.holds.length > 0 && 'held: ' + a.holds.map((hold) => hold.timestamp).join(', ')].filter(Boolean).join('; ');
 const number = (value) => (value == null ? '' : value.toLocaleString('en'));
+const health = ({ status, score, reasons }) => { const b = document.createElement('b'); b.className = status === 'HEALTHY' ? 'live' : status === 'DEGRADED' ? '' : 'dead';
+  b.textContent = status; byId('health').replaceChildren(b, ' score ' + score); fill('reasons', reasons.map((r) => row(cell(r.level, r.level === 'DEGRADED' ? '' : 'dead'), cell(r.message)))); };
+const does = (i) => (i.condition === 'alive' ? (i.paused ? 'takes nothing: ' + i.paused : i.state) : i.condition + ', no beat for ' + Math.round(i.silentSeconds) + ' s');
 async function refresh() {
   try {
+    const [resilience, status] = await Promise.all([get('/resilience/status'), get('/api/v1/status')]);
+    health(resilience.health);
+    byId('work').textContent = number(status.workers) + (status.workers === 1 ? ' load' : ' loads') + ' at once, ' + number(status.tasks_completed) + ' completed, ' + number(status.tasks_failed) + ' failed, success ' + status.success_rate.toFixed(1) + ' %';
+    fill('instances', resilience.instances.map((i) => row(cell(i.id), cell(i.kind), cell(does(i), i.condition === 'alive' ? '' : 'dead'), cell(i.deployments.join(', ')), cell(number(Math.round(i.memoryBytes / 1048576)), 'number'))));
     const [counts, aliases, deployments, refusals] = await Promise.all([
       get('/api/v1/counts'), get('/api/v1/aliases'), get('/api/v1/deployments?limit=50'), get('/api/v1/refusals')]);
     byId('states').replaceChildren(...Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => {
@@ -48,12 +55,16 @@ const again = () => refresh().finally(() => window.setTimeout(again, 2000)); aga
 const BODY = `
 <header><h1>Graphshift</h1><nav><a href="/queues">Bull Board</a><a href="/api/v1/deployments">API</a></nav></header>
 <p id="problem" role="status" hidden></p>
+<p><span id="health"></span> <span id="work" class="muted"></span></p>
 <div id="states"></div>
+<section id="reasons-section" hidden><table><tbody id="reasons"></tbody></table></section>
 <p id="empty" class="muted" hidden>No snapshot has been found yet: drop one at &lt;root&gt;/&lt;customer&gt;/&lt;unix seconds&gt;/.</p>
 <section id="refusals-section" hidden><h2>Refused below the roots</h2>
 <table><tbody id="refusals"></tbody></table></section>
 <section id="aliases-section" hidden><h2>Aliases</h2>
 <table><thead><tr><th>Customer<th>Database<th>Since (UTC)<th>Rollback to<th>Pin and holds</thead><tbody id="aliases"></tbody></table></section>
+<section id="instances-section" hidden><h2>Processes</h2>
+<table><thead><tr><th>Instance<th>Kind<th>State<th>Holds<th class="number">MB</thead><tbody id="instances"></tbody></table></section>
 <section id="deployments-section" hidden><h2>The 50 deployments that changed last</h2>
 <table><thead><tr><th>Deployment<th>State<th class="number">Rows<th class="number">Seconds<th>Changed (UTC)<th>Why</thead>
 <tbody id="deployments"></tbody></table></section>`;

@@ -18,6 +18,7 @@ import { healthz, readyz } from './handlers/health.ts';
 import { metrics } from './handlers/metrics.ts';
 import { recoverInEmergency, recoverInstance } from './handlers/recovery.ts';
 import { resilienceHealth, resilienceStatus } from './handlers/resilience.ts';
+import { showStatus } from './handlers/status.ts';
 import type { Route } from './http.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -31,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'post', path: '/api/v1/deployments/:id/retry', handler: retryDeployment },
   { method: 'post', path: '/api/v1/deployments/:id/cancel', handler: cancelDeployment },
   { method: 'get', path: '/api/v1/counts', handler: countDeployments },
+  { method: 'get', path: '/api/v1/status', handler: showStatus },
   { method: 'get', path: '/api/v1/refusals', handler: listRefusals },
   { method: 'get', path: '/api/v1/doctor', handler: runDoctor },
   { method: 'get', path: '/api/v1/aliases', handler: listAliases },

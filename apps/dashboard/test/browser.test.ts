@@ -80,11 +80,21 @@ describe.skipIf(program === undefined)(
     it('the page shows deployments, and nothing from a snapshot as markup', async () => {
       const { backend, url } = await open();
       await addDead(backend, 'acme', '<img src=x onerror="document.title=\'broken\'"> is no id');
+      await backend.instances.beat({
+        ...({ id: 'worker-9', kind: 'worker', state: 'running', host: 'h', pid: 1, version: '1' } as const),
+        ...{ capacity: 2, active: 1, busyMs: 0, uptimeMs: 1, deployments: ['acme@7'], memory: 64 * 2 ** 20 },
+      });
       const complaints: string[] = [];
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       await page.goto(url);
       await page.getByText('<img src=x').first().waitFor();
       expect(await page.title()).toBe('Graphshift');
+      expect(await page.locator('#health').textContent()).toMatch(/^DEGRADED score \d+$/);
+      expect(await page.locator('#reasons').textContent()).toContain('1 dead letter');
+      expect(await page.locator('#instances').textContent()).toBe('worker-9workerrunningacme@764');
+      expect(await page.locator('#work').textContent()).toBe(
+        '2 loads at once, 0 completed, 1 failed, success 0.0 %',
+      );
       expect(complaints.filter((text) => !text.includes('favicon'))).toEqual([]);
     });
   },

@@ -41,6 +41,9 @@ describe('the API', () => {
     const beta = `${url}/api/v1/dead-letters/beta@1700000000`;
     expect((await json(beta, { method: 'DELETE' })).body).toMatchObject({ state: 'cancelled' });
     expect((await json(`${url}/api/v1/counts`)).body).toMatchObject({ queued: 1, cancelled: 1, dead: 0 });
+    const { status, body } = await json(`${url}/api/v1/status`);
+    expect([status, body]).toMatchObject([200, { workers: 0, tasks_failed: 2, success_rate: 0 }]);
+    expect(body).toMatchObject({ problems: ['no producer runs', 'no worker runs'] });
   });
 
   it.each([

@@ -43,7 +43,7 @@ describe.each(ROUTES)('POST /resilience/%s/{instance}', (kind) => {
     const audit = await backend.deployments.audit({ deployment: 'lost' });
     expect(audit.map(({ holder, detail }) => [holder, detail])).toEqual([
       ['token', `${kind} begins: node is gone`],
-      ['token', `${kind} done: 1 deployments handed on`],
+      ['token', `${kind} done: 1 deployment handed on`],
     ]);
   });
 

@@ -1,6 +1,9 @@
+import { hostname } from 'node:os';
 import {
   type Backend,
   type BusyMeter,
+  Capacity,
+  type CapacityOptions,
   type Checkpoint,
   Cutover,
   DeadLetterDesk,
@@ -38,6 +41,8 @@ export interface WorkerOptions {
   readonly upkeepMs?: number;
   /** Called once, when the worker can take no jobs any more: its process must be started again. */
   readonly onHopeless?: (reason: string) => void;
+  /** What the machine is taken for, in tests. */
+  readonly capacity?: Partial<Pick<CapacityOptions, 'host' | 'machineMemory'>>;
   /** Points where tests stop or kill the process. */
   readonly checkpoint?: Checkpoint;
 }
@@ -62,7 +67,8 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
   const holder = options.instance ?? makeInstanceId();
-  const context: DeployContext = { backend, cutover, retention, gate, holder, checkpoint };
+  const capacity = new Capacity({ ...backend, kind: store.kind, host: hostname(), ...options.capacity });
+  const context: DeployContext = { backend, cutover, retention, gate, capacity, holder, checkpoint };
   const consumer = new DeploymentConsumer({
     blocking: await backend.connect(),
     keys,

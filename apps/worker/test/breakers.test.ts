@@ -37,14 +37,16 @@ afterEach(async () => {
   await installation.remove();
 });
 
+type Failing = 'openLoad' | 'nodes' | 'administration' | 'list';
+
 /** In memory, so that loads take no time; the breakers stand before any store. It fails while `down`. */
 class BreakingStore extends MemoryStore {
   down = true;
   /** Loads that were asked for. */
   asked = 0;
-  readonly #fails: 'openLoad' | 'nodes' | 'administration';
+  readonly #fails: Failing;
 
-  constructor(fails: 'openLoad' | 'nodes' | 'administration') {
+  constructor(fails: Failing) {
     super({ contentOf: (path) => path });
     this.#fails = fails;
   }
@@ -54,6 +56,11 @@ class BreakingStore extends MemoryStore {
     this.#fail('openLoad', 'STORE_UNREACHABLE', 'it takes no load');
     const load = await super.openLoad(request);
     return { ...load, nodes: async () => this.#fail('nodes', 'LOAD_FAILED', 'no row is taken') };
+  }
+
+  override async list(filter?: { customer?: string }) {
+    this.#fail('list', 'STORE_UNREACHABLE', 'it lists nothing');
+    return super.list(filter);
   }
 
   override async epochFloor(customer: string): Promise<number> {
@@ -72,11 +79,12 @@ class BreakingStore extends MemoryStore {
 }
 
 /** A worker; two failures in a row open a breaker. */
-async function startWorker(store: GraphStore, breakerSeconds = 1): Promise<void> {
+async function startWorker(store: GraphStore, breakerSeconds = 1, other: object = {}): Promise<void> {
   const settings = installation.settings({
     'resilience.circuit_breaker_threshold': 2,
     'resilience.circuit_breaker_timeout': breakerSeconds,
     'orchestrator.max_retries': 3,
+    ...other,
   });
   backend = await openBackend({ settings, log: silentLogger, directory: installation.directory, store });
   const worker = await createWorker({ backend, upkeepMs: 100_000 });
@@ -161,5 +169,32 @@ describe('a breaker that opens', () => {
     for (const id of ids)
       await vi.waitFor(async () => expect((await recordOf(id))?.state).toBe('dead'), PATIENCE);
     for (const view of backend.breakers.views()) expect(view).toMatchObject({ state: 'closed', failures: 0 });
+  });
+});
+
+describe('a store that is away for less than it takes to open a breaker', () => {
+  const never = { 'resilience.circuit_breaker_threshold': 1000 };
+
+  it('costs no attempt of a deployment that it has not begun with', async () => {
+    const store = new BreakingStore('list');
+    await startWorker(store, 1, never);
+    const id = await drop('acme');
+    await waits(id, /^the store does not answer: it lists nothing/);
+    store.down = false;
+    await lives(id);
+    expect(await recordOf(id)).toMatchObject({ attempts: 0 });
+    expect(backend.breakers.get(ADMINISTRATION).view()).toMatchObject({ opened: 0 });
+  });
+
+  it('is left alone after a second failure for as long as at a closed gate, so that a restart costs no dead letter', async () => {
+    await startWorker(new BreakingStore('openLoad'), 1, {
+      ...never,
+      'orchestrator.health_check_retry_delay': 1000,
+    });
+    const id = await drop('acme');
+    await vi.waitFor(async () => expect(await recordOf(id)).toMatchObject({ attempts: 2 }), PATIENCE);
+    const { state, dueAt = 0, changedAt = 0 } = (await recordOf(id)) ?? {};
+    expect(state).toBe('retrying');
+    expect(dueAt - changedAt).toBeGreaterThan(990_000);
   });
 });

@@ -4,6 +4,7 @@ import {
   type AliasChange,
   type AliasInfo,
   type Backend,
+  Capacity,
   type Clock,
   Cutover,
   type DatabaseInfo,
@@ -101,7 +102,8 @@ export class World {
     const cutover = new Cutover({ store, deployments, changes, clock, log });
     const retention = new Retention({ store, deployments, changes, clock, log, keep: KEEP, drainMs: 0 });
     const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
-    this.#context = { backend, cutover, retention, gate, holder: 'worker', checkpoint };
+    const capacity = new Capacity({ ...backend, kind: store.kind, host: 'here' });
+    this.#context = { backend, cutover, retention, gate, capacity, holder: 'worker', checkpoint };
     this.#upkeep = new Upkeep({ backend, retention, roots: ['/data'] });
   }
 

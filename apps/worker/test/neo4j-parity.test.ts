@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FencedChanges, Retention } from '@graphshift/core';
 import { useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSystem, type System } from './system.ts';
@@ -95,3 +96,47 @@ it('does not go live where the new data violate a constraint, or a smoke query f
   expect(failing.error).toMatchObject({ code: 'VERIFY_FAILED' });
   expect(await system.people(customer)).toBe(20);
 });
+
+it("leaves a filled database alone that is a person's own, and says what to do about it", async () => {
+  const owner = server.name('own');
+  const own = `${owner}-${FIRST}`;
+  await server.run('system', `CREATE DATABASE \`${own}\` WAIT`);
+  await server.run(own, 'CREATE (:Person)');
+  await system.write(owner, FIRST);
+  const dead = await system.reaches(await system.discover(owner, FIRST), 'dead');
+  expect(dead.error).toMatchObject({
+    code: 'CONFLICT',
+    message: expect.stringContaining(`database ${own} is there, complete, and has no load certificate`),
+  });
+  await retention().sweepLeftovers(await system.backend.store.list());
+  expect(await server.run(own, 'MATCH (p:Person) RETURN count(p) AS people')).toEqual([{ people: 1 }]);
+});
+
+it("drops what it may, though somebody's own alias keeps one database", async () => {
+  const reader = server.name('reader');
+  await server.run('system', `CREATE ALIAS \`${reader}\` FOR DATABASE \`${customer}-${SECOND}\``);
+  await system.reaches(await drop(THIRD + 2, 19, {}), 'live');
+  // The one that was rolled back comes first, and cannot go.
+  expect(await retention(1).retire(customer)).toEqual([`${customer}-${FIRST}`]);
+  const { aliases } = await system.backend.store.list();
+  expect(aliases.map((alias) => alias.customer)).not.toContain(reader);
+  await server.run('system', `DROP ALIAS \`${reader}\` FOR DATABASE`);
+});
+
+it('lets a customer wait, and says why, whose alias a person has spoilt', async () => {
+  const spoilt = server.name('spoilt');
+  const properties = "PROPERTIES {epoch: 1, pin: 'torn'}";
+  await server.run('system', `CREATE ALIAS \`${spoilt}\` FOR DATABASE neo4j ${properties}`);
+  await system.write(spoilt, FIRST);
+  const waiting = await system.reaches(await system.discover(spoilt, FIRST), 'waiting');
+  expect(waiting.reason).toMatch(
+    /^the store refuses: alias .* its property pin is not what Graphshift writes/,
+  );
+  expect(waiting.attempts).toBe(0);
+});
+
+function retention(keep = 3): Retention {
+  const { store, deployments, log, clock } = system.backend;
+  const changes = new FencedChanges({ store, deployments, log });
+  return new Retention({ store, deployments, changes, clock, log, keep, drainMs: 0 });
+}

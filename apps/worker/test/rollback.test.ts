@@ -239,6 +239,28 @@ describe('an emptied Redis', () => {
     await system.reaches(`acme@${FIRST}`, 'live');
     await system.reaches(`acme@${SECOND}`, 'rolled-back');
   });
+
+  it('that lost a cutover keeps the database that was live, when a newer snapshot goes live', async () => {
+    await withTwo();
+    await system.rest();
+    // As before the second cutover, its deployment given back: it waits in the backlog, and the alias has moved.
+    const { redis, keys } = system.backend;
+    for (const [time, from, to] of [
+      [SECOND, 'live', 'discovered'],
+      [FIRST, 'replaced', 'live'],
+    ] as const) {
+      await redis.hset(keys.deployment(`acme@${time}`), 'state', to);
+      await redis.zrem(keys.state(from), `acme@${time}`);
+      await redis.zadd(keys.state(to), 1, `acme@${time}`);
+    }
+    await redis.zadd(keys.backlog('acme'), SECOND, `acme@${SECOND}`);
+    await redis.hset(keys.customer('acme'), 'live', FIRST);
+    const newest = await system.drop('acme', THIRD, 22);
+    await system.work();
+    await system.reaches(newest, 'live');
+    await system.reaches(`acme@${SECOND}`, 'replaced');
+    await system.holdsOnly(['acme', SECOND], ['acme', THIRD]);
+  });
 });
 
 describe('cancel', () => {

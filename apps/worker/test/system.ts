@@ -1,6 +1,12 @@
 /** A worker in the test's own process, over a real Redis and a real store, that can be held at any named point. */
 
-import { type Backend, type DeploymentRecord, databaseName, type Service } from '@graphshift/core';
+import {
+  type Backend,
+  type DeploymentRecord,
+  databaseName,
+  type GraphStore,
+  type Service,
+} from '@graphshift/core';
 import { type Installation, makeInstallation, simulateSnapshot } from '@graphshift/testkit';
 import { expect, vi } from 'vitest';
 import { createWorker, type WorkerOptions } from '../src/worker.ts';
@@ -40,9 +46,13 @@ export interface System {
   stop(): Promise<void>;
 }
 
-export async function openSystem(flags: Readonly<Record<string, unknown>> = {}): Promise<System> {
+/** @param store stands in for a real one, as where many loads would tell no more than one in memory */
+export async function openSystem(
+  flags: Readonly<Record<string, unknown>> = {},
+  store?: GraphStore,
+): Promise<System> {
   const installation = await makeInstallation();
-  const backend = await installation.open(flags);
+  const backend = await installation.open(flags, store);
   const workers: Service[] = [];
   const barriers = new Map<string, { arrive(): void; released: Promise<void> }>();
   const system: System = {

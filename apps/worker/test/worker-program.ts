@@ -4,9 +4,8 @@
  * the epoch out, Redis's and the store's, to show that the tests see its absence.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { createLogger, openBackend, readSettings } from '@graphshift/core';
-import { removeFences } from '@graphshift/testkit';
+import { childrenOf, removeFences } from '@graphshift/testkit';
 import { createWorker } from '../src/worker.ts';
 
 export interface Fault {
@@ -35,7 +34,7 @@ const worker = await createWorker({
     process.stdout.write(`reached ${point}\n`);
     if (fault.act === 'kill') process.kill(process.pid, 'SIGKILL');
     if (fault.act === 'stop') process.kill(process.pid, 'SIGSTOP');
-    if (fault.act === 'kill-loader') for (const pid of children()) process.kill(pid, 'SIGKILL');
+    if (fault.act === 'kill-loader') for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
   },
 });
 await worker.start();
@@ -44,20 +43,3 @@ process.once('SIGTERM', async () => {
   await worker.stop();
   await backend.stop();
 });
-
-/** Processes whose parent is this one. */
-function children(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => parentOf(name) === process.pid)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined;
-  }
-}

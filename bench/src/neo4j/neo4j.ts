@@ -15,9 +15,6 @@ import type { Deployed, WorkerCommands } from './worker-commands.ts';
 
 const SCRIPT = join(ROOT, 'bench', 'src', 'neo4j', 'reference.py');
 const TIMESTAMP = 1_700_000_000;
-/** The server compiles what runs often; each side meets it warm. */
-const WARM_UP_NODES = 20_000;
-
 const NOTES = [
   'Graphshift: a worker process as `graphshift worker` opens it takes one snapshot from its record to the alias: gate, check of every id and end, rows over Bolt in its loading process, removal of its load label, certificate, counts of the store, cutover. Seconds are from the record to `live`; memory is that of the worker and of its loading process, each at its peak, added.',
   'Plain script: the official Python driver, `UNWIND $rows` of 10,000 maps a transaction in one session, uniqueness constraints made first, rows read by pyarrow batch by batch (bench/src/neo4j/reference.py). No check, no proof, no way back. Seconds are of constraints and rows.',
@@ -37,6 +34,11 @@ export const neo4j: Benchmark = {
       says: 'nodes of two labels; there are three relationships a node, of two types',
       default: 1_000_000,
     },
+    'warm-up-nodes': {
+      says: 'nodes of the graph that each side loads before, for the compiler of the server',
+      default: 100_000,
+      least: 0,
+    },
   },
   repetitions: 1,
   run: runNeo4j,
@@ -51,11 +53,9 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
     await redis.stop();
     throw error;
   });
-  const sides = { redisUrl: redis.url, url: server.url };
+  const sides = { redisUrl: redis.url, url: server.url, serverPid: server.pid };
   try {
-    const small = await makeGraph(context, 'small', WARM_UP_NODES);
-    for (const side of SIDES) await measure(context, side, small, sides);
-    context.say('warm');
+    await warmUp(context, sides);
     const whole = await makeGraph(context, 'whole', context.sizes['graph-nodes'] ?? 1);
     context.say(`${whole.rows} rows written`);
     const measured: Record<Side, Measured[]> = { graphshift: [], unwind: [], 'load-csv': [] };
@@ -63,9 +63,7 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
       for (const side of SIDES) {
         const figures = await measure(context, side, whole, sides);
         measured[side].push(figures);
-        context.say(
-          `${repetition} of ${context.repetitions}: ${side}: ${figures.seconds.toFixed(1)} s, ${(figures.peakMemory / 1e6).toFixed(0)} MB`,
-        );
+        context.say(`${repetition} of ${context.repetitions}: ${side}: ${describe(figures)}`);
       }
     }
     return resultOf(measured, whole.rows);
@@ -73,6 +71,19 @@ async function runNeo4j(context: BenchContext): Promise<BenchResult> {
     await server.kill();
     await redis.stop();
   }
+}
+
+async function warmUp(context: BenchContext, servers: Servers): Promise<void> {
+  const nodes = context.sizes['warm-up-nodes'] ?? 0;
+  if (nodes === 0) return;
+  const small = await makeGraph(context, 'small', nodes);
+  for (const side of SIDES)
+    context.say(`warming up: ${side}: ${describe(await measure(context, side, small, servers))}`);
+}
+
+function describe({ seconds, serverCpu, clientCpu, peakMemory }: Measured): string {
+  const cpu = `${serverCpu.toFixed(1)} + ${clientCpu.toFixed(1)} s CPU of server and client`;
+  return `${seconds.toFixed(1)} s, ${cpu}, ${(peakMemory / 1e6).toFixed(0)} MB`;
 }
 
 const SIDES: readonly Side[] = ['graphshift', 'unwind', 'load-csv'];
@@ -101,13 +112,14 @@ interface Servers {
   readonly redisUrl: string;
   /** Of Neo4j. */
   readonly url: string;
+  readonly serverPid: number;
 }
 
 async function measure(context: BenchContext, side: Side, graph: Graph, servers: Servers): Promise<Measured> {
   const found =
     side === 'graphshift'
       ? await deploy(context, graph, servers)
-      : await byHand(context, side, servers.url, graph.path);
+      : await byHand(context, side, servers, graph.path);
   if (found.rows !== graph.rows) throw new Error(`${side} stored ${found.rows} of ${graph.rows} rows`);
   return found;
 }
@@ -123,14 +135,14 @@ async function deploy({ signal }: BenchContext, graph: Graph, servers: Servers):
 async function byHand(
   { directory, signal }: BenchContext,
   side: Exclude<Side, 'graphshift'>,
-  url: string,
+  { url, serverPid }: Servers,
   path: string,
 ): Promise<Measured> {
   const scratch = join(directory, 'csv');
   await mkdir(scratch);
   const { stdout } = await promisify(execFile)(
     'python3',
-    [SCRIPT, side, url, PASSWORD, 'by-hand', path, scratch],
+    [SCRIPT, side, url, PASSWORD, 'by-hand', path, scratch, String(serverPid)],
     { signal },
   );
   await rm(scratch, { recursive: true });
@@ -149,6 +161,7 @@ function resultOf(measured: Readonly<Record<Side, readonly Measured[]>>, rows: n
   const { graphshift, unwind } = measured;
   const seconds = (side: Side) => measured[side].map((figures) => figures.seconds);
   const perSecond = (side: Side) => seconds(side).map((value) => rows / value);
+  const cpu = ({ serverCpu, clientCpu }: Measured) => serverCpu + clientCpu;
   const megabytes = (figures: readonly Measured[]) => figures.map(({ peakMemory }) => peakMemory / 1e6);
   return {
     subject: 'Graphshift',
@@ -172,6 +185,18 @@ function resultOf(measured: Readonly<Record<Side, readonly Measured[]>>, rows: n
         unit: 'a second',
         values: perSecond('graphshift'),
         reference: perSecond('unwind'),
+      },
+      {
+        what: 'CPU of server and client beside the plain script',
+        unit: 's',
+        values: graphshift.map(cpu),
+        reference: unwind.map(cpu),
+      },
+      {
+        what: 'CPU of the server alone',
+        unit: 's',
+        values: graphshift.map(({ serverCpu }) => serverCpu),
+        reference: unwind.map(({ serverCpu }) => serverCpu),
       },
       {
         what: 'peak memory of worker and loading process, beside the plain script',

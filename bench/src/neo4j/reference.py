@@ -1,15 +1,17 @@
 """What people write to fill a Neo4j database by hand, with the official driver: UNWIND, or LOAD CSV.
 
-usage: reference.py unwind|load-csv URL PASSWORD DATABASE SNAPSHOT SCRATCH
+usage: reference.py unwind|load-csv URL PASSWORD DATABASE SNAPSHOT SCRATCH SERVER_PID
 
 Makes the database, fills it from a snapshot of the benchmark, drops it again, and prints one JSON line:
-{"seconds", "rows", "peakMemory"}: of the load itself with its indexes, after the files were found (and, for LOAD CSV,
-written as CSV); nodes and relationships in the database; bytes of this process at its peak.
+{"seconds", "clientCpu", "serverCpu", "rows", "peakMemory"}: of the load itself with its indexes, after the files were
+found (and, for LOAD CSV, written as CSV), wall time and seconds of CPU; nodes and relationships in the database; bytes of
+this process at its peak.
 """
 
 import functools
 import http.server
 import json
+import os
 import pathlib
 import resource
 import sys
@@ -109,7 +111,13 @@ def administer(driver, statement):
         session.run(statement).consume()
 
 
-def main(mode, url, password, database, snapshot, scratch):
+def cpu_of(pid):
+    """User and system time of a process so far, in seconds."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main(mode, url, password, database, snapshot, scratch, server):
     snapshot, scratch = pathlib.Path(snapshot), pathlib.Path(scratch)
     with neo4j.GraphDatabase.driver(url, auth=("neo4j", password)) as driver:
         administer(driver, f"CREATE DATABASE `{database}` WAIT")
@@ -117,15 +125,16 @@ def main(mode, url, password, database, snapshot, scratch):
             if mode == "load-csv":
                 write_csv(snapshot, scratch)
                 address = serve(scratch)
-            started = time.monotonic()
+            before = (time.monotonic(), time.process_time(), cpu_of(server))
             make_indexes(session)
             unwind(session, snapshot) if mode == "unwind" else load_csv(session, snapshot, address)
-            seconds = time.monotonic() - started
+            after = (time.monotonic(), time.process_time(), cpu_of(server))
             nodes = session.run("MATCH (n) RETURN count(n)").single().value()
             relationships = session.run("MATCH ()-[r]->() RETURN count(r)").single().value()
         administer(driver, f"DROP DATABASE `{database}` DESTROY DATA WAIT")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "rows": nodes + relationships, "peakMemory": peak}))
+    costs = dict(zip(("seconds", "clientCpu", "serverCpu"), (end - start for start, end in zip(before, after))))
+    print(json.dumps({**costs, "rows": nodes + relationships, "peakMemory": peak}))
 
 
 if __name__ == "__main__":

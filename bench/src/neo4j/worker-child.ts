@@ -13,6 +13,7 @@ import {
   serveParent,
 } from '@graphshift/core';
 import { createWorker } from '@graphshift/worker';
+import { cpuSecondsOf, endedChildrenCpu, ownCpuSeconds } from '../process-cost.ts';
 import type { DeployInput, WorkerCommands } from './worker-commands.ts';
 
 const LOOK_EVERY_MS = 50;
@@ -26,23 +27,34 @@ serveParent<WorkerCommands>({
     const backend = await openBackend({ settings, log, directory });
     const worker = await createWorker({ backend });
     await worker.start();
-    const startedAt = performance.now();
+    const before = costs(input);
     const path = join(root, customer, `${timestamp}`);
     const { head } = await backend.deployments.discover({ customer, timestamp, path });
     await backend.wakeUps.ensureHead(backend.deployments, head);
     await untilLive(backend, deploymentId({ customer, timestamp }));
-    const seconds = (performance.now() - startedAt) / 1000;
+    const after = costs(input);
     const certificate = await backend.store.certificate(databaseName({ customer, timestamp }));
     await worker.stop();
     await backend.stop();
     const counts = [...(certificate?.nodes ?? []), ...(certificate?.relationships ?? [])];
     return {
-      seconds,
+      seconds: after.seconds - before.seconds,
+      clientCpu: after.clientCpu - before.clientCpu,
+      serverCpu: after.serverCpu - before.serverCpu,
       rows: counts.reduce((sum, { counted }) => sum + counted, 0),
       peakMemory: (certificate?.peakMemory ?? 0) + process.resourceUsage().maxRSS * 1024,
     };
   },
 });
+
+/** Of the past; the loading process has ended when the deployment is live. */
+function costs({ serverPid }: DeployInput) {
+  return {
+    seconds: performance.now() / 1000,
+    clientCpu: ownCpuSeconds() + endedChildrenCpu(),
+    serverCpu: cpuSecondsOf(serverPid),
+  };
+}
 
 function flagsOf({ redisUrl, url, password, root }: DeployInput): Record<string, unknown> {
   return {

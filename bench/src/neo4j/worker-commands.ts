@@ -6,11 +6,17 @@ export interface DeployInput {
   readonly root: string;
   readonly customer: string;
   readonly timestamp: number;
+  /** Of Neo4j. */
+  readonly serverPid: number;
 }
 
 export interface Deployed {
   /** From the record of the snapshot to the alias at its database. */
   readonly seconds: number;
+  /** CPU of the worker process and of its loading process meanwhile, in seconds. */
+  readonly clientCpu: number;
+  /** CPU of Neo4j meanwhile, in seconds. */
+  readonly serverCpu: number;
   readonly rows: number;
   /** Of the worker process and of its loading process together, each at its peak, in bytes. */
   readonly peakMemory: number;

@@ -2,6 +2,10 @@
 
 export type { AuditExport } from './audit/audit-export.ts';
 export { type AuditTrailOptions, makeAuditExport, readAuditTrail } from './audit/audit-trail.ts';
+export { Capacity, type CapacityOptions, type Demand } from './capacity/capacity.ts';
+export type { Estimate } from './capacity/estimate.ts';
+export type { MachineMemory } from './capacity/machine-memory.ts';
+export { describeShortage, inUnits } from './capacity/shortage.ts';
 export { type ProfileFile, profileNames } from './config/profiles.ts';
 export {
   CONFIG_FILE,
@@ -118,6 +122,9 @@ export { DeadLetterDesk, DeadLetters } from './queue/dead-letters.ts';
 export {
   DeploymentStore,
   type Refusal,
+  SHORTAGES,
+  type Shortage,
+  type TransitionRefusal,
   type TransitionResult,
 } from './queue/deployment-store.ts';
 export type { JobsFound } from './queue/evidence.ts';

@@ -20,6 +20,7 @@ export { type Direction, type Link, openLink } from './link.ts';
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { type Neo4jForTests, type Neo4jOptions, type Row, useNeo4j } from './neo4j.ts';
 export { pictures } from './pictures.ts';
+export { childrenOf, descendantsOf, isRunning } from './process-tree.ts';
 export { type Program, startProgram } from './program.ts';
 export { type Random, randomOf } from './random.ts';
 export { startRedis, type TestRedis, uniquePrefix } from './redis.ts';
@@ -48,4 +49,3 @@ export {
   ONCE_POINTS,
   type Point,
 } from './step-points.ts';
-export { startTcpProxy, type TcpLink, type TcpProxy } from './tcp-proxy.ts';

@@ -3,7 +3,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Backend, openBackend, readSettings, type Settings, silentLogger } from '@graphshift/core';
+import {
+  type Backend,
+  type GraphStore,
+  openBackend,
+  readSettings,
+  type Settings,
+  silentLogger,
+} from '@graphshift/core';
 import { startRedis, type TestRedis } from './redis.ts';
 
 export interface Installation {
@@ -18,11 +25,13 @@ export interface Installation {
   readonly environment: Readonly<Record<string, string>>;
   settings(flags?: Readonly<Record<string, unknown>>): Settings;
   /** A backend that is stopped with the installation. */
-  open(flags?: Readonly<Record<string, unknown>>): Promise<Backend>;
+  /** @param store stands in for the one of the settings */
+  open(flags?: Readonly<Record<string, unknown>>, store?: GraphStore): Promise<Backend>;
   remove(): Promise<void>;
 }
 
-export async function makeInstallation(): Promise<Installation> {
+/** @param more of the environment, such as another store's address */
+export async function makeInstallation(more: Readonly<Record<string, string>> = {}): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), 'graphshift-'));
   const [data, store] = [join(directory, 'data'), join(directory, 'store')];
   await mkdir(data);
@@ -39,6 +48,7 @@ export async function makeInstallation(): Promise<Installation> {
     GRAPHSHIFT_ORCHESTRATOR_RETRY_BACKOFF_BASE: '1',
     GRAPHSHIFT_ORCHESTRATOR_LOADER_MEMORY_MB: '512',
     GRAPHSHIFT_ORCHESTRATOR_STATUS_FILE: join(directory, 'orchestrator_status.json'),
+    ...more,
   };
   const settings = (flags = {}) => readSettings({ environment, directory, flags }).settings;
   const backends: Backend[] = [];
@@ -49,8 +59,9 @@ export async function makeInstallation(): Promise<Installation> {
     directory,
     environment,
     settings,
-    open: async (flags) => {
-      const backend = await openBackend({ settings: settings(flags), log: silentLogger, directory });
+    open: async (flags, store) => {
+      const options = { settings: settings(flags), log: silentLogger, directory, ...(store && { store }) };
+      const backend = await openBackend(options);
       backends.push(backend);
       return backend;
     },

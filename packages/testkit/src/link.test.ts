@@ -92,6 +92,20 @@ it('loses what is sent back, and ends the connection when mended', async () => {
   expect(answered).toBe('<a>');
 });
 
+it('loses what goes through one connection alone, until mended', async () => {
+  expect(link.connections).toBe(1);
+  link.blackholeConnections((connection) => connection === 0);
+  await say('b');
+  const other = await open();
+  const [answer] = await Promise.all([once(other, 'data'), other.write('c')]);
+  expect(String(answer)).toBe('<c>');
+  expect([arrived, answered, link.connections]).toEqual(['ac', '<a>', 2]);
+  link.mend();
+  await vi.waitFor(() => expect(client.destroyed).toBe(true), 20_000);
+  expect(other.destroyed).toBe(false);
+  other.destroy();
+});
+
 it('ends all connections and refuses new ones until mended', async () => {
   link.sever();
   await vi.waitFor(() => expect(client.destroyed).toBe(true), 20_000);

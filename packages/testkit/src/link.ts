@@ -10,6 +10,8 @@ export type Direction = 'out' | 'in' | 'both';
 export interface Link {
   /** Of 127.0.0.1, where clients connect. */
   readonly port: number;
+  /** How many connections have come so far. */
+  readonly connections: number;
   /** Ends all connections, and refuses new ones until `mend`. */
   sever(): void;
   /**
@@ -19,6 +21,11 @@ export interface Link {
   hold(direction: Direction): void;
   /** The same, but what was sent is lost, and the connections are ended by `mend`. */
   blackhole(direction: Direction): void;
+  /**
+   * Of these connections alone, both ways, until `mend`.
+   * @param which by number, in the order in which they came, from 0; asked of those to come too
+   */
+  blackholeConnections(which: (connection: number) => boolean): void;
   /** Everything arrives this much later, in order. */
   delay(ms: number): void;
   /** As new: nothing is held, lost or delayed any more. */
@@ -43,6 +50,8 @@ class TcpLink implements Link {
   readonly fates: Record<'out' | 'in', Fate> = { out: 'pass', in: 'pass' };
   delayMs = 0;
   port = 0;
+  connections = 0;
+  isLost: (connection: number) => boolean = () => false;
   #severed = false;
 
   constructor(target: number) {
@@ -70,18 +79,24 @@ class TcpLink implements Link {
     this.#set(direction, 'lose');
   }
 
+  blackholeConnections(which: (connection: number) => boolean): void {
+    this.isLost = which;
+  }
+
   delay(ms: number): void {
     this.delayMs = ms;
   }
 
   mend(): void {
-    const lossy = this.fates.out === 'lose' || this.fates.in === 'lose';
+    const all = this.fates.out === 'lose' || this.fates.in === 'lose';
+    const { isLost } = this;
+    this.isLost = () => false;
     this.#severed = false;
     this.delayMs = 0;
     this.fates.out = 'pass';
     this.fates.in = 'pass';
     // A stream with a hole in it is none any more.
-    for (const pair of this.#pairs) if (lossy) pair.end();
+    for (const pair of this.#pairs) if (all || isLost(pair.number)) pair.end();
     for (const pair of this.#pairs) pair.resume();
   }
 
@@ -101,18 +116,21 @@ class TcpLink implements Link {
       client.resetAndDestroy();
       return;
     }
-    const pair = new Pair(client, connect(this.#target, '127.0.0.1'), this, () => this.#pairs.delete(pair));
+    const server = connect(this.#target, '127.0.0.1');
+    const pair = new Pair(this.connections++, client, server, this, () => this.#pairs.delete(pair));
     this.#pairs.add(pair);
   }
 }
 
 /** One connection through the link. */
 class Pair {
+  readonly number: number;
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #ways: readonly Way[];
 
-  constructor(client: Socket, server: Socket, link: TcpLink, onEnd: () => void) {
+  constructor(number: number, client: Socket, server: Socket, link: TcpLink, onEnd: () => void) {
+    this.number = number;
     this.#client = client;
     this.#server = server;
     const end = () => {
@@ -124,7 +142,9 @@ class Pair {
       socket.on('error', () => {});
       socket.on('close', end);
     }
-    this.#ways = [new Way(client, server, 'out', link), new Way(server, client, 'in', link)];
+    const fateOf = (direction: 'out' | 'in') => (): Fate =>
+      link.isLost(number) ? 'lose' : link.fates[direction];
+    this.#ways = [new Way(client, server, link, fateOf('out')), new Way(server, client, link, fateOf('in'))];
   }
 
   resume(): void {
@@ -140,15 +160,15 @@ class Pair {
 /** What goes one way through a connection, in order. */
 class Way {
   readonly #to: Socket;
-  readonly #direction: 'out' | 'in';
   readonly #link: TcpLink;
+  readonly #fate: () => Fate;
   readonly #held: Buffer[] = [];
   #last: Promise<void> = Promise.resolve();
 
-  constructor(from: Socket, to: Socket, direction: 'out' | 'in', link: TcpLink) {
+  constructor(from: Socket, to: Socket, link: TcpLink, fate: () => Fate) {
     this.#to = to;
-    this.#direction = direction;
     this.#link = link;
+    this.#fate = fate;
     from.on('data', (data) => this.#take(data));
   }
 
@@ -177,7 +197,7 @@ class Way {
   #waiting = 0;
 
   #pass(data: Buffer): void {
-    const fate = this.#link.fates[this.#direction];
+    const fate = this.#fate();
     if (fate === 'lose' || this.#to.destroyed) return;
     if (fate === 'hold' || this.#held.length > 0) this.#held.push(data);
     else this.#to.write(data);

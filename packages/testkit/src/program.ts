@@ -1,7 +1,11 @@
-/** Real processes for tests: programs of this repository run from their sources, watched line by line. */
+/**
+ * Real processes for tests, watched line by line: programs of this repository run from their sources, or, where `npm test`
+ * has built them (GRAPHSHIFT_TEST_BUILDS), from their builds.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -17,7 +21,19 @@ export interface Program {
   ended(): Promise<number | null>;
 }
 
-const TSX = ['--import', import.meta.resolve('tsx'), '--conditions=graphshift-source'];
+const FROM_BUILDS = process.env.GRAPHSHIFT_TEST_BUILDS === 'true';
+const TSX = [
+  '--import',
+  import.meta.resolve('tsx'),
+  ...(FROM_BUILDS ? [] : ['--conditions=graphshift-source']),
+];
+
+/** The build of a module below `src`, where it is to be taken; a program of the tests has none. */
+function programOf(url: URL): string {
+  const path = fileURLToPath(url);
+  const built = path.replace(/\/src\/((?:[^/]+\/)*[^/]+)\.ts$/, '/dist/$1.js');
+  return FROM_BUILDS && existsSync(built) ? built : path;
+}
 
 /** Starts a TypeScript program, or one that was built. @param environment is added to a bare one */
 export function startProgram(
@@ -25,7 +41,7 @@ export function startProgram(
   values: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Program {
-  const path = fileURLToPath(url);
+  const path = programOf(url);
   const loader = path.endsWith('.ts') ? TSX : [];
   const child = spawn(process.execPath, [...loader, path, ...values], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },

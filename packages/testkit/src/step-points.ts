@@ -124,6 +124,9 @@ function hookLoad(load: Load, arrive: (point: Point) => Promise<void>, leave: ()
     return result;
   };
   return {
+    get kept() {
+      return load.kept;
+    },
     check: () => phase(() => load.check(), undefined, 'checked'),
     nodes: () => phase(() => load.nodes(), 'in nodes', 'nodes'),
     relationships: () => phase(() => load.relationships(), 'in relationships', 'relationships'),

@@ -107,5 +107,5 @@ function settings(session: Session) {
 }
 
 function withoutPassword(value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/\/\/[^/]*@/, '//***@') : value;
+  return typeof value === 'string' ? value.replace(/\/\/.*@/, '//***@') : value;
 }

@@ -2,6 +2,7 @@ import {
   customerNameProblem,
   type DeploymentView,
   GraphshiftError,
+  inUnits,
   parseDeploymentId,
   STATES,
   type State,
@@ -143,8 +144,15 @@ function describeError(error: NonNullable<DeploymentView['error']>): string[] {
 
 type Detail = Awaited<ReturnType<import('@graphshift/core').Operations['deployment']>>;
 
+/** What a load takes, as people read it. */
+function figures({ disk, memory, seconds }: NonNullable<Detail['outcome']>): string {
+  const parts = disk === null ? [] : [`${inUnits(disk)} of disk`];
+  return [...parts, `${inUnits(memory)} of memory`, `${seconds.toFixed(1)} s`].join(', ');
+}
+
 function showDetail(detail: Detail): string {
-  const { audit, stack, error, ...fields } = detail;
+  const { audit, stack, error, estimate, outcome, ...plain } = detail;
+  const fields = { ...plain, estimate: estimate && figures(estimate), outcome: outcome && figures(outcome) };
   const rows = Object.entries(fields).filter(([, value]) => value !== null);
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);

@@ -44,8 +44,12 @@ async function ask(session: Session, customer: string, snapshot: number | undefi
 }
 
 function exitCode({ cause, fine }: Explanation): number {
-  if (cause === 'redis-unreachable' || cause === 'store-unreachable') return EXIT.unreachable;
+  if (isUnreachable(cause)) return EXIT.unreachable;
   return fine ? EXIT.done : EXIT.unhealthy;
+}
+
+function isUnreachable(cause: Explanation['cause']): boolean {
+  return cause === 'redis-unreachable' || cause === 'store-unreachable';
 }
 
 function snapshotOf(text: string | undefined): number | undefined {
@@ -64,7 +68,7 @@ function show({ customer, snapshot, deployment, state, live, cause, why, action 
     ...(snapshot === null ? [] : [['snapshot', `${customer}@${snapshot} ${recorded}`]]),
     ['cause', `${cause}: ${why}`],
     ['next', action],
-    ['live', live === null ? 'nothing' : live.database],
+    ['live', live?.database ?? (isUnreachable(cause) ? 'not known' : 'nothing')],
   ];
   return lines.map(([name = '', text = '']) => `${name.padEnd(8)}  ${printable(text)}\n`).join('');
 }

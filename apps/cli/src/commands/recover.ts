@@ -60,7 +60,7 @@ function show({ instance, kind, outcome, durationMs, steps, deployments }: Recov
   const seconds = (durationMs / 1000).toFixed(1);
   const last =
     outcome === 'recovered'
-      ? `${instance}: ${kind} done in ${seconds} s, ${deployments.length} deployments handed on`
+      ? `${instance}: ${kind} done in ${seconds} s, ${deployments.length === 1 ? '1 deployment' : `${deployments.length} deployments`} handed on`
       : `${instance}: ${kind} failed after ${seconds} s; the system is in EMERGENCY until it succeeds or is dismissed`;
   return `${[...lines, last].join('\n')}\n`;
 }

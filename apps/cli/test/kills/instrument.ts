@@ -55,6 +55,8 @@ class Stops {
   readonly #plan: Plan;
   readonly #say: (line: string) => void;
   readonly #paused = new Set<string>();
+  readonly #release: Promise<void>;
+  #released = false;
   readonly transition: Backend['deployments']['transition'];
 
   constructor(backend: Backend, plan: Plan, say: (line: string) => void) {
@@ -62,13 +64,19 @@ class Stops {
     this.#plan = plan;
     this.#say = say;
     this.transition = backend.deployments.transition.bind(backend.deployments);
+    this.#release = new Promise<void>((resolve) => {
+      process.once('SIGUSR2', () => {
+        this.#released = true;
+        resolve();
+      });
+    });
   }
 
   of(id: string | undefined): DeploymentPlan {
     return (id !== undefined && this.#plan.deployments[id]) || {};
   }
 
-  /** Never comes back from the deployment's point. */
+  /** Never comes back from the deployment's point, unless it is one that goes on. */
   async arrive(id: string | undefined, point: Point): Promise<void> {
     if (this.of(id).pause === point && !this.#paused.has(`${id}`)) {
       this.#paused.add(`${id}`);
@@ -76,8 +84,13 @@ class Stops {
       process.kill(process.pid, 'SIGSTOP');
     }
     if (this.of(id).point !== point) return;
+    if (!this.of(id).goesOn) {
+      this.#say(`reached ${id} ${point}`);
+      return forever();
+    }
+    if (this.#released) return;
     this.#say(`reached ${id} ${point}`);
-    await forever();
+    await this.#release;
   }
 
   /** Whether a detour leads from this state by taking the edge itself. */

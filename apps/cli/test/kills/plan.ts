@@ -20,6 +20,8 @@ export interface Act {
 
 export interface DeploymentPlan {
   readonly point?: Point;
+  /** It goes on from its point once the process gets SIGUSR2, instead of standing still there until it is killed. */
+  readonly goesOn?: boolean;
   /** The process stops here with SIGSTOP, once, and goes on when it is told to. */
   readonly pause?: Point;
   readonly detours?: Detours;

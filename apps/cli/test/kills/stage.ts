@@ -1,6 +1,5 @@
 /** An installation whose processes are killed: its snapshots, its processes, and what is expected of it afterwards. */
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -14,8 +13,11 @@ import {
   type State,
 } from '@graphshift/core';
 import {
+  descendantsOf,
   type Installation,
+  isRunning,
   makeInstallation,
+  type Point,
   type Program,
   simulateSnapshot,
   startProgram,
@@ -23,23 +25,35 @@ import {
 import { expect, vi } from 'vitest';
 import type { DeploymentPlan, Plan } from './plan.ts';
 import { type Reader, startReader } from './reader.ts';
-import type { Arrangement } from './scenarios.ts';
+import { type Arrangement, DEFAULT_BEFORE, plansOf, type Scenario } from './scenarios.ts';
 
 const VICTIM = new URL('./victim-program.ts', import.meta.url);
 const MAIN = new URL('../../src/main.ts', import.meta.url);
 /** Everything comes to rest within this time, also where the machine has other things to do. */
-export const PATIENCE = { timeout: 120_000, interval: 300 } as const;
+export const PATIENCE: Patience = { timeout: 120_000, interval: 300 };
+
+export interface Patience {
+  readonly timeout: number;
+  readonly interval: number;
+}
 
 /**
  * Of processes that stand still with sixty jobs each while seventy loads run: a renewal that comes late on a busy machine
  * would give a job to a second slot, and leave none for those that have not come to their point.
  */
-const HELD_LOCK_MS = 60_000;
+export const HELD_LOCK_MS = 60_000;
 
 /** The doctor counts what every alias leads to, which is not cheap. */
-const JUDGED = { timeout: 90_000, interval: 1500 } as const;
+const JUDGED = { timeout: 240_000, interval: 1500 } as const;
 
 const FLAGS = { 'orchestrator.max_databases': 500, 'orchestrator.max_crashes': 20 };
+
+export interface KillCase {
+  readonly customer: string;
+  readonly scenario: Scenario;
+  /** Where the first process is killed, and the one that goes on after it. */
+  readonly points: readonly [Point, Point | undefined];
+}
 
 export class Stage {
   readonly installation: Installation;
@@ -54,8 +68,12 @@ export class Stage {
     this.backend = backend;
   }
 
-  static async open(flags: Readonly<Record<string, unknown>> = {}): Promise<Stage> {
-    const installation = await makeInstallation();
+  /** @param environment of the installation and its processes, such as another store's address */
+  static async open(
+    flags: Readonly<Record<string, unknown>> = {},
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Stage> {
+    const installation = await makeInstallation(environment);
     return new Stage(installation, await installation.open({ ...FLAGS, ...flags }));
   }
 
@@ -86,8 +104,13 @@ export class Stage {
   }
 
   /** A process of the kill tests. */
-  async victim(plan: Plan, workers = 64): Promise<Program> {
-    const program = startProgram(VICTIM, [JSON.stringify(plan)], this.#environment(workers));
+  async victim(
+    plan: Plan,
+    workers = 64,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
+    const own = { ...this.#environment(workers), ...environment };
+    const program = startProgram(VICTIM, [JSON.stringify(plan)], own);
     this.#programs.push(program);
     await program.line(/^ready$/);
     return program;
@@ -122,6 +145,29 @@ export class Stage {
     const victims = await Promise.all(
       Array.from({ length: processes }, () => this.victim({ deployments: plans, lockMs: HELD_LOCK_MS })),
     );
+    try {
+      await this.arrived(plans, victims);
+    } finally {
+      for (const victim of victims) await this.kill(victim);
+    }
+    await this.expireLocks();
+  }
+
+  /** Arranges the cases, then kills processes at their first points, and those that go on at their second. */
+  async killTwice(cases: readonly KillCase[], processes: number): Promise<void> {
+    for (const { customer, scenario } of cases)
+      for (const step of scenario.before ?? DEFAULT_BEFORE) await this.arrange(customer, step);
+    for (const turn of [0, 1] as const) {
+      if (cases.every(({ points }) => points[turn] === undefined)) continue;
+      const plans: Record<string, DeploymentPlan> = {};
+      for (const { customer, scenario, points } of cases)
+        Object.assign(plans, plansOf(customer, scenario, points[turn]));
+      await this.killAtPoints(plans, processes);
+    }
+  }
+
+  /** Waits until every deployment with a point stands at it in one of the processes. */
+  async arrived(plans: Readonly<Record<string, DeploymentPlan>>, victims: readonly Program[]): Promise<void> {
     const expected = Object.entries(plans).flatMap(([id, { point }]) => (point ? [`${id} ${point}`] : []));
     const missing = () => {
       const reached = new Set(
@@ -129,28 +175,24 @@ export class Stage {
       );
       return expected.filter((what) => !reached.has(`reached ${what}`));
     };
-    try {
-      // Seventy loads at a time take long on a busy machine; what gets nowhere any more is what fails.
-      for (let left = missing(); left.length > 0; left = missing()) {
-        const before = left.length;
-        await vi.waitFor(() => expect(missing().length, left.join(', ')).toBeLessThan(before), PATIENCE);
-      }
-    } finally {
-      for (const victim of victims) await this.kill(victim);
+    // Seventy loads at a time take long on a busy machine; what gets nowhere any more is what fails.
+    for (let left = missing(); left.length > 0; left = missing()) {
+      const before = left.length;
+      await vi.waitFor(() => expect(missing().length, left.join(', ')).toBeLessThan(before), PATIENCE);
     }
-    await this.#expireLocks();
   }
 
-  /** The locks of killed processes run out at once. */
-  async #expireLocks(): Promise<void> {
+  /** The locks of killed processes run out at once. @param ids which deployments they held. @default all */
+  async expireLocks(ids?: ReadonlySet<string>): Promise<void> {
     const { redis, keys, wakeUps } = this.backend;
-    const held = (await wakeUps.queue.getActive()).map(({ id }) => `${keys.prefix}:deploy:${id}:lock`);
+    const active = (await wakeUps.queue.getActive()).filter(({ data }) => ids?.has(data.deployment) ?? true);
+    const held = active.map(({ id }) => `${keys.prefix}:deploy:${id}:lock`);
     if (held.length > 0) await redis.del(...held);
   }
 
   /** Kills a process and sees that the processes it had started go with it. */
   async kill(program: Program): Promise<void> {
-    const children = childrenOf(program.process.pid ?? 0);
+    const children = descendantsOf(program.process.pid ?? 0);
     await program.end('SIGKILL');
     await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 20_000);
   }
@@ -187,13 +229,24 @@ export class Stage {
     }
   }
 
-  async reach(states: ReadonlyMap<string, State>): Promise<void> {
-    await vi.waitFor(async () => {
+  /** Waits for these states as long as ever more of them are reached. @param patience for each */
+  async reach(states: ReadonlyMap<string, State>, patience: Patience = PATIENCE): Promise<void> {
+    const missing = async () => {
       const records = await this.backend.deployments.getMany([...states.keys()]);
-      const found = new Map(records.map(({ id, state }) => [id, state]));
-      const wrong = [...states].filter(([id, state]) => found.get(id) !== state);
-      expect(wrong.map(([id, state]) => `${id} is ${found.get(id)}, not ${state}`)).toEqual([]);
-    }, PATIENCE);
+      const found = new Map(records.map((record) => [record.id, record]));
+      const wrong = [...states].filter(([id, state]) => found.get(id)?.state !== state);
+      return wrong.map(([id, state]) => {
+        const { state: is, error } = found.get(id) ?? {};
+        return `${id} is ${is}, not ${state}${error ? ` (${error.code}: ${error.message})` : ''}`;
+      });
+    };
+    for (let left = await missing(); left.length > 0; ) {
+      const before = left.length;
+      await vi.waitFor(async () => {
+        left = await missing();
+        expect(left.length, left.join(', ')).toBeLessThan(before);
+      }, patience);
+    }
   }
 
   /** Snapshots on the disk that have come to no end state, also where Redis knows nothing of them. */
@@ -229,32 +282,5 @@ export class Stage {
       people: (database) => this.people(database),
       ...(mayGoBack && { mayGoBack }),
     });
-  }
-}
-
-/** Processes whose parent is this one, and theirs. */
-function childrenOf(parent: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const found = parentOf(Number(name));
-    if (found !== undefined) parents.set(Number(name), found);
-  }
-  const below = (root: number): number[] =>
-    [...parents].filter(([, above]) => above === root).flatMap(([pid]) => [pid, ...below(pid)]);
-  return below(parent);
-}
-
-function isRunning(pid: number): boolean {
-  return parentOf(pid) !== undefined;
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? undefined : Number(parent);
-  } catch {
-    return undefined;
   }
 }

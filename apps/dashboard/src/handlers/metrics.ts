@@ -86,8 +86,10 @@ function instanceMetrics({ instances }: ResilienceStatus): Metric[] {
     },
     {
       name: 'graphshift_instance_silence_seconds',
-      help: 'Time since the last beat.',
-      samples: each(({ silentSeconds }) => silentSeconds),
+      help: 'Time since the last beat, of those that were not recovered.',
+      samples: each(({ silentSeconds }) => silentSeconds).filter(
+        (_, index) => instances[index]?.condition !== 'recovered',
+      ),
     },
     {
       name: 'graphshift_instance_memory_bytes',

@@ -1,6 +1,7 @@
 /** What a pickup does before the steps: skips what the store has already, and what must not go live. */
 
 import {
+  type DatabaseInfo,
   databaseName,
   decideCutover,
   GraphshiftError,
@@ -20,9 +21,10 @@ import { switchAlias } from './steps/switch.ts';
 export async function catchUp(held: HeldDeployment): Promise<void> {
   const { backend } = held.context;
   const { record } = held;
-  if (!(IDLE_STATES as readonly State[]).includes(record.state)) return;
   const database = databaseName(record);
   const { databases, aliases } = await backend.store.list({ customer: record.customer });
+  waitForDatabase(held, databases);
+  if (!(IDLE_STATES as readonly State[]).includes(record.state)) return;
   const [alias] = aliases;
   const complete = databases.some(({ name, state }) => name === database && state === 'complete');
   // A complete database has the content that it was loaded from, whatever became of the files since.
@@ -47,11 +49,28 @@ export async function catchUp(held: HeldDeployment): Promise<void> {
       break;
   }
   if (complete) {
+    if (!(await backend.store.certificate(database))) throw unproven(database, record.id);
     await held.say(`${database} is complete already; only the cutover is left`);
     held.record = { ...record, database };
     await switchAlias(held);
   } else if (contentHash !== undefined && contentHash === alias?.properties.contentHash)
     await skip(held, `unchanged: it has the content of snapshot ${alias.properties.snapshot}, which is live`);
+}
+
+/** Nothing loads into a complete database, and nobody vouches for this one: it may be a person's own. */
+function unproven(database: string, id: string): GraphshiftError {
+  return new GraphshiftError(
+    'CONFLICT',
+    `database ${database} is there, complete, and has no load certificate: another program filled it, or the certificate is lost. Move the alias to it by hand, or drop it and run \`graphshift deployments retry ${id}\``,
+  );
+}
+
+/** A store that was restarted may answer before all of its databases do: that costs no attempt. @throws Hold */
+function waitForDatabase(held: HeldDeployment, databases: readonly DatabaseInfo[]): void {
+  const name = databaseName(held.record);
+  if (!databases.some((database) => database.name === name && database.away)) return;
+  const { health_check_retry_delay: seconds } = held.context.backend.settings.orchestrator;
+  throw new Hold(`database ${name} is there and not online; it waits for it`, seconds * 1000);
 }
 
 async function adopt(held: HeldDeployment, database: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type {
   Backend,
+  Capacity,
   Checkpoint,
   Cutover,
   DeploymentRecord,
@@ -9,8 +10,9 @@ import type {
   Pickup,
   Retention,
   State,
+  TransitionResult,
 } from '@graphshift/core';
-import { GraphshiftError, refuseUnlessOk } from '@graphshift/core';
+import { GraphshiftError, refuseUnlessOk, SHORTAGES } from '@graphshift/core';
 
 /** What the steps of every deployment share. */
 export interface DeployContext {
@@ -18,6 +20,7 @@ export interface DeployContext {
   readonly cutover: Cutover;
   readonly retention: Retention;
   readonly gate: Gate;
+  readonly capacity: Capacity;
   /** Name of this process in records and the audit stream. */
   readonly holder: string;
   readonly checkpoint: Checkpoint;
@@ -67,7 +70,20 @@ export class HeldDeployment {
    * Moves on to another state under this holder's run and epoch.
    * @throws FENCED when somebody else holds the deployment by now
    */
-  async advance(to: State, fields: Fields = {}, room?: TransitionRoom): Promise<'ok' | 'full' | 'busy'> {
+  async advance(to: State, fields: Fields = {}): Promise<void> {
+    await this.#move(to, fields);
+  }
+
+  /**
+   * Moves on where there is room.
+   * @returns how it went: `ok`, or what there is not enough of, with nothing changed
+   * @throws FENCED when somebody else holds the deployment by now
+   */
+  async enter(to: State, fields: Fields, room: TransitionRoom): Promise<TransitionResult> {
+    return this.#move(to, fields, room);
+  }
+
+  async #move(to: State, fields: Fields, room?: TransitionRoom): Promise<TransitionResult> {
     const result = await this.context.backend.deployments.transition({
       id: this.record.id,
       from: [this.record.state],
@@ -75,13 +91,15 @@ export class HeldDeployment {
       run: this.record.run,
       epoch: this.record.epoch,
       fields,
+      // A person who reads the audit wants to know why it waits.
+      ...(to === 'waiting' && fields.reason !== undefined && { detail: fields.reason }),
       ...(room && { room }),
     });
-    if (result.kind === 'full' || result.kind === 'busy') return result.kind;
+    if (room && isShortOf(result)) return result;
     refuseUnlessOk(result, this.record.id);
     this.record = { ...this.record, ...fields, state: to } as DeploymentRecord;
     await this.context.checkpoint(to);
-    return 'ok';
+    return result;
   }
 
   /** One line for the log and the job's own log in Bull Board. */
@@ -89,6 +107,10 @@ export class HeldDeployment {
     this.log.info(fields, `${this.record.id}: ${line}`);
     this.pickup.note(`${new Date(this.context.backend.clock.now()).toISOString()} ${line}`);
   }
+}
+
+function isShortOf({ kind }: TransitionResult): boolean {
+  return kind === 'full' || kind === 'busy' || (SHORTAGES as readonly string[]).includes(kind);
 }
 
 export type TransitionRoom = NonNullable<Parameters<Backend['deployments']['transition']>[0]['room']>;

@@ -10,8 +10,8 @@ import {
   withDeadline,
 } from '@graphshift/core';
 import { catchUp } from './catch-up.ts';
-import { type DeployContext, HeldDeployment } from './deployment.ts';
-import { settleError } from './settle.ts';
+import { type DeployContext, HeldDeployment, Hold } from './deployment.ts';
+import { isStoreAway, settleError } from './settle.ts';
 import { gate } from './steps/gate.ts';
 import { load } from './steps/load.ts';
 import { retire } from './steps/retire.ts';
@@ -62,21 +62,25 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
     }
     return { kind: 'done', record: held.record, note: `${id} is ${held.record.state}` };
   } catch (error) {
-    return await settleError(held, error);
+    return await settleError(held, excuse(held, error));
   } finally {
     unwatch();
   }
 }
 
 /**
- * A deployment that cannot be claimed while the store does not answer, or its breaker is open, waits and says why. One in
+ * A deployment that cannot be claimed while the store does not answer, refuses, or its breaker is open, waits and says why. One in
  * the middle of its work stays as it is: only who claims it may judge it.
  */
 async function waitForStore(context: DeployContext, pickup: Pickup, problem: Error): Promise<Outcome> {
   const { deployment: id, run } = pickup.payload;
   const { clock, deployments, log, settings } = context.backend;
   const delayMs = settings.orchestrator.health_check_retry_delay * 1000;
-  const reason = `the store does not answer: ${problem.message}`;
+  // What it will not do whatever the time is no silence.
+  const refused = problem instanceof GraphshiftError && problem.class === 'permanent';
+  const reason = refused
+    ? `the store refuses: ${problem.message}. ${problem.action}`
+    : `the store does not answer: ${problem.message}`;
   log.warn({ deploymentId: id }, `${id}: ${reason}`);
   const record = await deployments.get(id);
   if (record && (IDLE_STATES as readonly State[]).includes(record.state)) {
@@ -116,6 +120,13 @@ async function readEpochFloor(context: DeployContext, customer: string): Promise
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Where nothing of the deployment was tried yet, a store that is away costs it no attempt. */
+function excuse({ record, context }: HeldDeployment, error: unknown): unknown {
+  if (!isStoreAway(error) || !(IDLE_STATES as readonly State[]).includes(record.state)) return error;
+  const { health_check_retry_delay: seconds } = context.backend.settings.orchestrator;
+  return new Hold(`the store does not answer: ${error.message}`, seconds * 1000);
 }
 
 /**

@@ -15,6 +15,11 @@ import { type HeldDeployment, Hold } from './deployment.ts';
 /** Soon enough that a stopping worker's deployments go on elsewhere at once. */
 const GIVE_BACK_MS = 200;
 
+/** Whether the store did not answer, or not yet. */
+export function isStoreAway(error: unknown): error is GraphshiftError {
+  return error instanceof GraphshiftError && ['STORE_UNREACHABLE', 'STORE_BUSY'].includes(error.code);
+}
+
 /** What an error in a step comes to: the record is moved accordingly, and the job with it. */
 export async function settleError(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   try {
@@ -29,7 +34,7 @@ export async function settleError(held: HeldDeployment, thrown: unknown): Promis
 }
 
 async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
-  if (thrown instanceof Hold) return wait(held, thrown.message, thrown.delayMs);
+  if (thrown instanceof Hold) return wait(held, thrown.message, thrown.delayMs, leaveBuild);
   const error = asGraphshiftError(thrown);
   // The record may have moved beyond what this holder knows, as by a cutover that failed half way.
   const record = await held.context.backend.deployments.get(held.record.id);
@@ -43,11 +48,8 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   if (error.code === 'FENCED') return held.signal.aborted ? fenced(held, error) : giveBack(held);
   if (error.code === 'ABORTED') return giveBack(held);
   if (error.class === 'capacity') {
-    return wait(
-      held,
-      error.message,
-      held.context.backend.settings.orchestrator.health_check_retry_delay * 1000,
-    );
+    const { health_check_retry_delay: seconds } = held.context.backend.settings.orchestrator;
+    return wait(held, error.message, seconds * 1000, dropBuild);
   }
   if (error.code === 'SNAPSHOT_GONE' || error.code === 'SNAPSHOT_HELD') return skip(held, error);
   if (await isPublished(held)) return adoptLive(held);
@@ -92,8 +94,14 @@ async function adoptLive(held: HeldDeployment): Promise<Outcome> {
   return { kind: 'done', note: `${held.record.id} is live`, ...(record && { record }) };
 }
 
-async function wait(held: HeldDeployment, reason: string, delayMs: number): Promise<Outcome> {
-  if (isActiveState(held.record.state)) await dropBuild(held);
+/** @param settleBuild what becomes of what it has built: what the store has no room for makes way */
+async function wait(
+  held: HeldDeployment,
+  reason: string,
+  delayMs: number,
+  settleBuild: (held: HeldDeployment) => Promise<void>,
+): Promise<Outcome> {
+  if (isActiveState(held.record.state)) await settleBuild(held);
   await held.advance('waiting', { reason, dueAt: held.context.backend.clock.now() + delayMs });
   return { kind: 'hold', delayMs, reason };
 }
@@ -120,8 +128,8 @@ async function skip(held: HeldDeployment, error: GraphshiftError): Promise<Outco
 }
 
 async function retry(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {
-  const { clock, settings } = held.context.backend;
-  const delayMs = backoffMs(settings.orchestrator.retry_backoff_base, attempts);
+  const { clock } = held.context.backend;
+  const delayMs = retryDelayMs(held, error, attempts);
   await leaveBuild(held);
   const step = held.record.state;
   await held.advance('retrying', {
@@ -135,6 +143,16 @@ async function retry(held: HeldDeployment, error: GraphshiftError, attempts: num
     code: error.code,
   });
   return { kind: 'retry', delayMs, error };
+}
+
+/**
+ * A store that restarts may answer well before it can do everything: after a second failure of its own it is left alone as
+ * long as at a closed gate, so that the attempts outlast the restart.
+ */
+function retryDelayMs(held: HeldDeployment, error: GraphshiftError, attempts: number): number {
+  const { retry_backoff_base, health_check_retry_delay } = held.context.backend.settings.orchestrator;
+  const delayMs = backoffMs(retry_backoff_base, attempts);
+  return isStoreAway(error) && attempts > 1 ? Math.max(delayMs, health_check_retry_delay * 1000) : delayMs;
 }
 
 async function die(held: HeldDeployment, error: GraphshiftError, attempts: number): Promise<Outcome> {

@@ -73,9 +73,8 @@ export class Upkeep implements Service {
 
   async #sweepJobs(): Promise<void> {
     const { deployments, wakeUps } = this.#options.backend;
-    const waiting = await deployments.inState('discovered');
-    const customers = new Set(waiting.map(customerOf));
-    for (const customer of customers)
+    // By customer: snapshots may wait by the hundred thousand.
+    for (const customer of await deployments.customersWaiting())
       await this.#attempt(`head of ${customer}`, async () => void (await deployments.chooseHead(customer)));
     for (const record of await deployments.getMany(await deployments.heads()))
       await this.#attempt(`job of ${record.id}`, () => wakeUps.ensure(record));

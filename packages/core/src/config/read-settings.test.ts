@@ -208,6 +208,7 @@ describe('what is wrong', () => {
 
   it.each([
     [{ url: 'neo4j://neo4j:hunter2@db.example:7687' }, 'store.url carries a user name or password'],
+    [{ url: 'neo4j://neo4j:a/hunter2@db.example:7687' }, 'store.url carries a user name or password'],
     [
       { password: 'hunter2', password_file: 'secret.txt' },
       'store.password and store.password_file are both set',

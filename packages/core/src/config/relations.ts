@@ -25,7 +25,7 @@ function databaseProblems({ orchestrator }: Settings): string[] {
 function storeProblems({ url, password, password_file, bookkeeping_database }: Settings['store']): string[] {
   const problems: string[] = [];
   // Never printed: what stands before the @ may be a password.
-  if (/\/\/[^/]*@/.test(url))
+  if (/^(?!embedded:).*\/\/.*@/.test(url))
     problems.push(
       'store.url carries a user name or password; they go into store.username and store.password or store.password_file',
     );

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { SECTIONS, type SectionName } from './settings.ts';
 
-/** Short names that people expect, beside `GRAPHSHIFT_<SECTION>_<KEY>`. */
+/** Short names that people expect, before `GRAPHSHIFT_<SECTION>_<KEY>`. */
 const SHORT_NAMES: Readonly<Record<string, string>> = {
   'redis.url': 'REDIS_URL',
   'store.url': 'GRAPHSHIFT_STORE',
@@ -33,9 +33,9 @@ export function environmentName(path: string): string {
 
 /** Every variable that sets a value; the first of them that is set counts. */
 export function environmentNames(path: string): readonly [string, ...string[]] {
-  const short = SHORT_NAMES[path];
-  if (short !== undefined) return [short];
   const long = `GRAPHSHIFT_${path.replace('.', '_').toUpperCase()}`;
+  const short = SHORT_NAMES[path];
+  if (short !== undefined) return [short, long];
   if (BARE_NAMES.has(path)) return [path.slice(path.indexOf('.') + 1).toUpperCase(), long];
   return [long];
 }

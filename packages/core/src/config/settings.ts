@@ -71,6 +71,12 @@ const orchestrator = z.strictObject({
   disk_threshold_percent: percent
     .default(95)
     .describe('percent of the disk at which the gate closes (100: never)'),
+  capacity_check: yesOrNo
+    .default(true)
+    .describe('whether a load waits at the gate while its estimate does not fit into disk or memory'),
+  disk_reserve_percent: between(0, 90)
+    .default(5)
+    .describe("percent of the store's disk that no load may take by its estimate"),
   health_check_retry_delay: above(0)
     .default(60)
     .describe('seconds until a deployment looks at a closed gate again'),

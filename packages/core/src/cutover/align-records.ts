@@ -9,8 +9,14 @@ import { GraphshiftError } from '../platform/errors.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { deploymentId } from '../snapshot/names.ts';
 
-/** End states in which the target of an alias cannot be, but for a Redis that lost its last second. */
-const LOST_STATES: readonly State[] = END_STATES.filter((state) => state !== 'live' && state !== 'replaced');
+/**
+ * States in which the target of an alias cannot be, but for a Redis that lost its last second: what ended otherwise, and
+ * what stands behind a newer snapshot. The head is led to `live` by the worker that takes it up.
+ */
+const LOST_STATES: readonly State[] = [
+  ...END_STATES.filter((state) => state !== 'live' && state !== 'replaced'),
+  'discovered',
+];
 
 /**
  * Moves a customer's records to where its alias says. A record that a worker is about to lead to `live` is left to it.
@@ -31,21 +37,32 @@ export async function alignRecords(
       await deployments.transition({ id: record.id, from: ['live'], to, fields: { reason: detail }, detail }),
     );
   }
+  return (await alignTarget(deployments, alias)) ?? head;
+}
+
+/**
+ * Moves the record of an alias's target to `live`, where Redis has it elsewhere and no worker leads it there.
+ * @returns the customer's head afterwards, where something was moved
+ */
+export async function alignTarget(
+  deployments: DeploymentStore,
+  { customer, database, properties }: AliasInfo,
+): Promise<string | undefined> {
   const id = deploymentId({ customer, timestamp: properties.snapshot });
   const target = await deployments.get(id);
   if (target && LOST_STATES.includes(target.state)) {
-    // Redis lost the cutover, and somebody ended what had been live for a moment already: the record is made anew.
+    // Redis lost the cutover, and the record was ended or put back in the backlog after it: it is made anew.
     const { path } = target;
     const fields = { database, contentHash: properties.contentHash };
     const { epoch } = properties;
     const lost = { customer, timestamp: properties.snapshot, path, epoch, state: 'live' as const, fields };
-    const detail = `the alias targets ${database}, whatever ended it as ${target.state}`;
-    return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head ?? head;
+    const detail = `the alias targets ${database}, whatever made it ${target.state}`;
+    return (await deployments.restore({ ...lost, detail, instead: LOST_STATES })).head;
   }
-  if (target?.state !== 'replaced') return head;
+  if (target?.state !== 'replaced') return undefined;
   const detail = `the alias targets ${database}`;
   const fields = { reason: undefined, error: undefined };
-  return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail })) ?? head;
+  return headOf(await deployments.transition({ id, from: ['replaced'], to: 'live', fields, detail }));
 }
 
 function headOf(result: TransitionResult): string | undefined {

@@ -9,7 +9,7 @@ import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
 import { databaseName } from '../snapshot/names.ts';
 import { readSchemaFile } from '../verify/schema-file.ts';
-import { refuseUnlessOk } from './align-records.ts';
+import { alignTarget, refuseUnlessOk } from './align-records.ts';
 import { decideCutover } from './decide.ts';
 import type { FencedChanges } from './fenced-changes.ts';
 
@@ -62,6 +62,9 @@ export class Cutover {
       return this.#giveUp(held, decision.reason, certificate.database);
     if (decision.kind === 'adopt') return this.#settleLive(held, certificate.database, undefined);
     await this.#carryOver(held, certificate.database, alias);
+    // Where Redis lost that the target went live, it would end as superseded, and be dropped as what never served.
+    if (alias && alias.properties.snapshot !== held.timestamp)
+      await alignTarget(this.#options.deployments, alias);
     await changes.reach('cutover.read');
     await this.#moveAlias(held, certificate, alias);
     await changes.reach('cutover.fired');

@@ -22,6 +22,46 @@ const errorRecord = z.object({
   at: z.number().optional(),
 });
 
+/** A field of JSON; what another version wrote is left aside. */
+const jsonField = <Shape extends z.ZodType>(shape: Shape) =>
+  z.preprocess(parsed, shape).optional().catch(undefined);
+
+function parsed(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}
+
+const amount = z.number().nonnegative();
+const factor = z.number().positive();
+
+const loadEstimate = z.object({
+  /** Bytes of the database; left out where the store does not tell its disk. */
+  disk: amount.optional(),
+  /** Bytes beside it while it is built. */
+  scratch: amount.optional(),
+  /** Peak resident memory of the loading process in bytes. */
+  memory: amount,
+  /** From the first step of the load to its certificate. */
+  seconds: amount,
+  rows: amount,
+  content: amount,
+  factors: z.object({ disk: factor, memory: factor, seconds: factor }),
+});
+
+const loadOutcome = z.object({ disk: amount.optional(), memory: amount, seconds: amount });
+
+const reservation = z.object({
+  /** Bytes on the store's disk. */
+  disk: amount.optional(),
+  /** Bytes of the machine `host`. */
+  memory: amount,
+  host: z.string(),
+});
+
 const count = z.coerce.number().int().nonnegative();
 
 export const deploymentRecord = z.object({
@@ -63,6 +103,11 @@ export const deploymentRecord = z.object({
   rowsTotal: count.optional(),
   /** Peak resident memory of the loading process in bytes. */
   peakMemory: count.optional(),
+  /** What its load will take, from the footers of its files, and what it came to. */
+  estimate: jsonField(loadEstimate),
+  outcome: jsonField(loadOutcome),
+  /** What it holds between gate and cutover; nothing in any other state, whatever stands here. */
+  reserves: jsonField(reservation),
   /** Why it waits, was skipped, superseded or cancelled. */
   reason: z.string().optional(),
   error: z

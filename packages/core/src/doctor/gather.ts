@@ -1,12 +1,13 @@
 /** One look at Redis, the store and the disk. It reads and nothing else; while workers run it is no single moment. */
 
-import { access, lstat, readdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AliasInfo, DatabaseInfo } from '../graph-store/graph-store.ts';
 import { messageOf } from '../platform/errors.ts';
 import { Evidence } from '../queue/evidence.ts';
 import type { Backend } from '../runtime/backend.ts';
 import { deploymentId } from '../snapshot/names.ts';
+import { newestChange } from '../snapshot-source/newest-change.ts';
 import { type FoundSnapshot, findSnapshots } from '../snapshot-source/scan/find.ts';
 import type { AliasSeen, Limits, Picture, Unread, Unrecorded } from './picture.ts';
 
@@ -162,16 +163,4 @@ async function isAnnounced(path: string, readiness: 'settled' | 'marker' | 'mani
     () => true,
     () => false,
   );
-}
-
-/** By the file system's own time of change: a copy keeps the old times of modification. Undefined where it is gone. */
-async function newestChange(path: string): Promise<number | undefined> {
-  try {
-    let newest = (await lstat(path)).ctimeMs;
-    for (const entry of await readdir(path, { withFileTypes: true, recursive: true }))
-      newest = Math.max(newest, (await lstat(join(entry.parentPath, entry.name))).ctimeMs);
-    return newest;
-  } catch {
-    return undefined;
-  }
 }

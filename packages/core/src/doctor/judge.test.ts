@@ -29,6 +29,17 @@ it('finds nothing in a healthy picture', () => {
   expect(judge(picture())).toEqual([]);
 });
 
+it('finds nothing where the store counts a node under each of its labels, as the certificate does', () => {
+  const counts = { labels: { Person: 7, Employee: 3 }, types: { KNOWS: 3 } };
+  const target = alias(300);
+  const certificate = target.certificate && { ...target.certificate, labels: counts.labels };
+  expect(judge(picture(targets({ ...target, certificate, counts })))).toEqual([]);
+  const fewer = { ...counts, labels: { Person: 7, Employee: 2 } };
+  expect(judge(picture(targets({ ...target, certificate, counts: fewer })))[0]?.what).toContain(
+    'has 2 of Employee, its certificate says 3',
+  );
+});
+
 /** Rule, what the line says, and the picture. */
 const BROKEN: [rule: string, line: RegExp, Picture][] = [
   [

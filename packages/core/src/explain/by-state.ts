@@ -1,5 +1,6 @@
 /** One explanation for each state that a deployment can be in. */
 
+import { readShortage } from '../capacity/shortage.ts';
 import { highestHeld, matches } from '../cutover/decide.ts';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import { HEAD_STATES, REVIVABLE_STATES, type State } from '../deployment/states.ts';
@@ -76,6 +77,7 @@ function waiting(picture: ExplainPicture, standing: Standing): Verdict {
     noJob(standing) ??
     gateClosed(picture) ??
     breakerOpen(reason) ??
+    noCapacity(reason) ??
     verdict('waiting', `it waits: ${reason}`, `Wait: ${again(record)}.`)
   );
 }
@@ -84,6 +86,12 @@ function waiting(picture: ExplainPicture, standing: Standing): Verdict {
 function breakerOpen(reason: string): Verdict | undefined {
   if (!/times in a row and is left alone for a while/.test(reason)) return undefined;
   return verdict('breaker-open', `a breaker is open: ${reason}`, ERRORS.BREAKER_OPEN.action);
+}
+
+/** Its estimate does not fit into disk or memory. */
+function noCapacity(reason: string): Verdict | undefined {
+  const shortage = readShortage(reason);
+  return shortage && verdict('no-capacity', reason, shortage.action);
 }
 
 function retrying(picture: ExplainPicture, standing: Standing): Verdict {

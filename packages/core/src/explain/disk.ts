@@ -1,6 +1,6 @@
 /** What the roots hold of one customer; the others are listed by name alone. */
 
-import { lstat, readdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type ErrorRecord, messageOf } from '../platform/errors.ts';
 import { aliasName, parseTimestamp } from '../snapshot/names.ts';
@@ -74,16 +74,4 @@ function snapshotsIn(root: string, real: string, directory: string, now: number)
 function refusedSnapshot(root: string, { path, error }: RefusedPath): Newest[] {
   const timestamp = parseTimestamp(basename(path));
   return timestamp === undefined ? [] : [{ timestamp, path, root, refused: error.toRecord() }];
-}
-
-/** By the file system's own time of change; 0 where the directory is gone. */
-export async function newestChange(path: string): Promise<number> {
-  try {
-    let newest = (await lstat(path)).ctimeMs;
-    for (const entry of await readdir(path, { withFileTypes: true, recursive: true }))
-      newest = Math.max(newest, (await lstat(join(entry.parentPath, entry.name))).ctimeMs);
-    return newest;
-  } catch {
-    return 0;
-  }
 }

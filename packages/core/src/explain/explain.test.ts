@@ -205,6 +205,12 @@ const CASES: [Cause, ExplainPicture, why: RegExp, action: RegExp][] = [
     /graphshift unpin acme/,
   ],
   [
+    'no-capacity',
+    is('waiting', { reason: 'it needs 2.0 GiB of disk, 1.0 GiB of them only while it is built, and …' }),
+    /^it needs 2.0 GiB of disk/,
+    /^Free disk under the store/,
+  ],
+  [
     'waiting',
     is('waiting', { reason: 'all 4 loads are taken', dueAt: NOW + 5000 }),
     /all 4 loads/,

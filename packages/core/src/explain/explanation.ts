@@ -26,6 +26,7 @@ export const CAUSES = [
   'no-worker',
   'gate-closed',
   'breaker-open',
+  'no-capacity',
   'pinned',
   'waiting',
   'retrying',

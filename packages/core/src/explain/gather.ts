@@ -1,15 +1,16 @@
 /** One look at everything that concerns one customer. It reads and nothing else. */
 
 import type { DeploymentRecord } from '../deployment/record.ts';
-import { closedReason, gateThresholds } from '../gate/thresholds.ts';
-import type { AliasInfo, StoreListing } from '../graph-store/graph-store.ts';
+import { closedReason, gateThresholds, limitInWords, roomOf } from '../gate/thresholds.ts';
+import type { AliasInfo } from '../graph-store/graph-store.ts';
 import { GraphshiftError, messageOf } from '../platform/errors.ts';
 import { jobId } from '../queue/catalogue.ts';
 import type { Instance } from '../queue/instances.ts';
 import type { Backend } from '../runtime/backend.ts';
 import { aliasName, databaseName, deploymentId } from '../snapshot/names.ts';
+import { newestChange } from '../snapshot-source/newest-change.ts';
 import { lookAtSnapshot } from '../snapshot-source/readiness.ts';
-import { type CustomerOnDisk, newestChange, readCustomer } from './disk.ts';
+import { type CustomerOnDisk, readCustomer } from './disk.ts';
 import type { ExplainPicture, NewestSnapshot, Standing, Unready } from './picture.ts';
 
 /** What an explanation needs of a backend. */
@@ -127,7 +128,7 @@ async function standingOf(
 async function lookAt({ settings }: Explained, path: string, disk: CustomerOnDisk): Promise<Unready> {
   const look = await lookAtSnapshot(path, disk.newest?.root ?? path, settings.orchestrator.readiness);
   return {
-    changedAt: await newestChange(path),
+    changedAt: (await newestChange(path)) ?? 0,
     ...(look.awaits !== undefined && { awaits: look.awaits }),
     ...(look.problem && { problem: { code: look.problem.code, message: look.problem.message } }),
   };
@@ -146,15 +147,9 @@ async function readGate(
   const thresholds = gateThresholds(settings);
   const closed = closedReason(health, thresholds);
   if (closed !== undefined) return { reachable: health.reachable, closed };
-  const names = namesOf(await store.list());
-  if (names.length < thresholds.maxDatabases || (database !== undefined && names.includes(database)))
+  const room = roomOf(health, await store.list(), thresholds.maxDatabases);
+  const { length } = room.existing;
+  if (length < room.max || (database !== undefined && room.existing.includes(database)))
     return { reachable: true };
-  return {
-    reachable: true,
-    closed: `the store has ${names.length} of at most ${thresholds.maxDatabases} databases`,
-  };
-}
-
-function namesOf({ databases }: StoreListing): string[] {
-  return databases.filter(({ state }) => state !== 'building').map(({ name }) => name);
+  return { reachable: true, closed: `the store has ${length} of ${limitInWords(room)}` };
 }

@@ -44,19 +44,21 @@ export class ReadingCache {
   }
 
   /** Shares a reading, and gives back the lease where this process has it. */
-  async publish(reading: StoreReading, view: GateView): Promise<void> {
+  publish(reading: StoreReading, view: GateView): Promise<void> {
+    return this.#publish(JSON.stringify({ version: VERSION, reading }), reading, view);
+  }
+
+  /** Gives the lease back after a question that got no answer, and tells of it where nobody has got one lately. */
+  complain(reading: StoreReading, view: GateView): Promise<void> {
+    return this.#publish('', reading, view);
+  }
+
+  async #publish(text: string, { listedAt }: StoreReading, view: GateView): Promise<void> {
     const { keys, usableMs, leaseMs, holder } = this.#options;
     await this.#script(
       'publish-reading-3',
       [keys.reading, keys.readingLease, keys.gate],
-      [
-        JSON.stringify({ version: VERSION, reading }),
-        reading.listedAt,
-        usableMs,
-        leaseMs,
-        holder,
-        JSON.stringify(view),
-      ],
+      [text, listedAt, usableMs, leaseMs, holder, JSON.stringify(view)],
     );
   }
 

@@ -102,6 +102,20 @@ describe('readings', () => {
     expect(readings[0]?.listing).toEqual({ databases: [], aliases: [] });
   });
 
+  it('do not let one process that is cut off close the gate for the others', async () => {
+    const cutOff = process(0, asked({ health: () => Promise.reject(new Error('no route to host')) }).store);
+    const { store, count } = asked();
+    const well = process(1, store);
+    expect((await cutOff.read()).health).toMatchObject({ reachable: false, problem: 'no route to host' });
+    expect(await well.view()).toMatchObject({ open: false });
+    expect((await well.read()).health.reachable).toBe(true);
+    expect(count.list).toBe(1);
+    expect(await well.view()).toMatchObject({ open: true, by: 'process-1' });
+    // What somebody else was told lately is known here too, and is not overwritten by who hears nothing.
+    expect((await cutOff.read({ newerThan: Number.MAX_SAFE_INTEGER })).health.reachable).toBe(false);
+    expect(await well.view()).toMatchObject({ open: true, by: 'process-1' });
+  });
+
   it('ask again when they have had their time', async () => {
     const { store, count } = asked();
     const readings = process(0, store, { usableMs: 30 });
@@ -233,11 +247,13 @@ describe('the gate', () => {
     ['list', 'no listing'],
   ] as const)('closes when %s fails', async (question, message) => {
     const fail = () => Promise.reject(new GraphshiftError('STORE_UNREACHABLE', message));
-    const gate = gateOf(process(0, asked({ [question]: fail }).store));
-    expect(await gate.read()).toMatchObject({
+    const readings = process(0, asked({ [question]: fail }).store);
+    expect(await gateOf(readings).read()).toMatchObject({
       open: false,
       reason: `the store does not answer: ${message}`,
     });
-    await expect(process(1, asked().store).listing()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    await expect(readings.listing()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    // The others ask for themselves.
+    expect(await process(1, asked().store).listing()).toEqual({ databases: [], aliases: [] });
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Readings of the graph store, its health and what it holds, shared by all processes for a few seconds: one asks, the
- * others read its answer in Redis. Whoever changes an alias or drops a database asks the store itself.
+ * others read its answer in Redis. That a process got no answer is its own matter, since it may be cut off alone. Whoever
+ * changes an alias or drops a database asks the store itself.
  */
 
 import type { Redis } from 'ioredis';
@@ -127,7 +128,10 @@ export class StoreReadings {
       const problem = messageOf(error);
       reading = { listedAt: askedAt, health: { reachable: false, writable: false, percent: {}, problem } };
     }
-    await this.#cache.publish(reading, this.#viewOf(reading));
+    const view = this.#viewOf(reading);
+    if (reading.listing) await this.#cache.publish(reading, view);
+    // Whether it is the store that is away or this process cut off, nobody can tell: others ask for themselves.
+    else await this.#cache.complain(reading, view);
     return reading;
   }
 

@@ -29,6 +29,8 @@ export interface DatabaseInfo {
    * judged, and is therefore never dropped.
    */
   readonly state: 'building' | 'marked' | 'complete' | 'unknown';
+  /** It is `unknown` because nobody can look into it now, as while its server starts: what it is will show. */
+  readonly away?: boolean;
   /** The mark, where there is a readable one. */
   readonly mark?: LoadMark;
 }
@@ -83,6 +85,8 @@ export interface StoreHealth {
   };
   /** Databases of the whole server, others' too, and how many it takes; where it has such a limit. */
   readonly databases?: { readonly existing: number; readonly limit: number };
+  /** The disk under the databases, in bytes, where the store tells it: `free` for this user, `total` of the file system. */
+  readonly disk?: { readonly free: number; readonly total: number };
   /** Why it is not reachable or not writable. */
   readonly problem?: string;
 }
@@ -139,6 +143,8 @@ export interface LoadOptions {
 
 /** A load under way. Phases are called in order; each rejects with a catalogued error and leaves `abort` to the caller. */
 export interface Load {
+  /** Rows in the store that an earlier run of the deployment loaded, known after `check`; undefined where there are none. */
+  readonly kept?: number | undefined;
   /** Reads footers, schemas, ids and ends: everything that is wrong with the files shows here, before a row is stored. */
   check(): Promise<SnapshotManifest>;
   nodes(): Promise<void>;
@@ -234,6 +240,12 @@ export interface QueryResult {
 /** Where a query goes: the customer's alias, resolved once a query, or one database by name. */
 export type QueryTarget = { readonly alias: string } | { readonly database: string };
 
+/** What whoever opens a store knows of it. */
+export interface StoreExpectation {
+  /** It was in use before, or is only read: one that is not there must not be made anew. @default false */
+  readonly used?: boolean;
+}
+
 export interface GraphStore extends Service {
   readonly kind: string;
   /** How long a reader may go on with a database that the alias left, in milliseconds, unless the settings say. */
@@ -249,7 +261,7 @@ export interface GraphStore extends Service {
    */
   readers?(database: string): Promise<number | undefined>;
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
-  start(): Promise<void>;
+  start(expects?: StoreExpectation): Promise<void>;
   stop(): Promise<void>;
   /** Never throws: a store that does not answer is `reachable: false`. */
   health(): Promise<StoreHealth>;
@@ -264,6 +276,8 @@ export interface GraphStore extends Service {
   openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load>;
   /** The certificate kept with a sealed database, or undefined when there is none. */
   certificate(database: string): Promise<LoadCertificate | undefined>;
+  /** Bytes that a sealed database takes on the disk; a store without this method does not tell. */
+  databaseBytes?(database: string): Promise<number>;
   /** Rows by label and type, asked of the store. */
   counts(database: string): Promise<Counts>;
   /**

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-function open(store: Record<string, string>) {
+async function open(store: Record<string, string>) {
   const flags = Object.fromEntries(Object.entries(store).map(([key, value]) => [`store.${key}`, value]));
   const { settings } = readSettings({ environment: {}, directory, flags });
   return openConfiguredStore(settings, directory, silentLogger);
@@ -27,7 +27,7 @@ describe('the store that the settings name', () => {
     'bolt://127.0.0.1:7687',
     'bolt+ssc://db.example',
   ])('is a Neo4j at %s', async (url) => {
-    const store = open({ url, password_file: 'password.txt' });
+    const store = await open({ url, password_file: 'password.txt' });
     expect([store.kind, store.drainMs]).toEqual(['neo4j', 300_000]);
     await store.stop();
   });
@@ -42,10 +42,7 @@ describe('the store that the settings name', () => {
     ],
     [{ url: 'neo4j://' }, 'must name a host'],
   ])('is refused with one clear line: %j', async (settings, line) => {
-    const error = await rejects(
-      Promise.resolve().then(() => open(settings as Record<string, string>)),
-      'CONFIG_INVALID',
-    );
+    const error = await rejects(open(settings as Record<string, string>), 'CONFIG_INVALID');
     expect(error.message).toContain(line);
   });
 });

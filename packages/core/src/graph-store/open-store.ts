@@ -5,7 +5,6 @@ import type { Logger } from '../platform/log.ts';
 import { createEmbeddedStore } from './embedded/store.ts';
 import type { GraphStore } from './graph-store.ts';
 import { NEO4J_URL, type Neo4jStoreOptions } from './neo4j/options.ts';
-import { createNeo4jStore } from './neo4j/store.ts';
 
 /** Absolute directory of the embedded store, or undefined where the settings name another one. */
 export function embeddedDirectory(settings: Settings, directory: string): string | undefined {
@@ -18,7 +17,11 @@ export function embeddedDirectory(settings: Settings, directory: string): string
  * @param directory from which a relative `embedded:DIR` is taken
  * @throws CONFIG_INVALID for a URL that no adapter takes
  */
-export function openConfiguredStore(settings: Settings, directory: string, log: Logger): GraphStore {
+export async function openConfiguredStore(
+  settings: Settings,
+  directory: string,
+  log: Logger,
+): Promise<GraphStore> {
   const { url } = settings.store;
   const embedded = embeddedDirectory(settings, directory);
   if (embedded !== undefined) {
@@ -30,8 +33,13 @@ export function openConfiguredStore(settings: Settings, directory: string, log: 
       log,
     });
   }
-  if (NEO4J_URL.test(url)) return createNeo4jStore(neo4jOptions(settings, directory, log));
-  const shown = url.replace(/\/\/[^/]*@/, '//[secret]@');
+  if (NEO4J_URL.test(url)) {
+    const options = neo4jOptions(settings, directory, log);
+    // With its driver it takes a quarter of the start of a process, and most never speak to a Neo4j.
+    const { createNeo4jStore } = await import('./neo4j/store.ts');
+    return createNeo4jStore(options);
+  }
+  const shown = url.replace(/\/\/.*@/, '//[secret]@');
   throw new GraphshiftError(
     'CONFIG_INVALID',
     `store.url is ${JSON.stringify(shown)}; it must be embedded:DIR, neo4j://HOST or bolt://HOST (with +s or +ssc for TLS)`,

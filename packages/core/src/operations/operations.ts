@@ -56,7 +56,25 @@ export interface DeploymentView {
   readonly error: ErrorView | null;
 }
 
+/** Bytes and seconds of one load; what the store does not tell is null. */
+export interface FiguresView {
+  readonly disk: number | null;
+  /** Peak resident memory of the loading process. */
+  readonly memory: number;
+  readonly seconds: number;
+}
+
+export interface EstimateView extends FiguresView {
+  /** Bytes on the store's disk beside the database while it is built. */
+  readonly scratch: number | null;
+  /** By which the first values were multiplied, as earlier loads taught. */
+  readonly factors: { readonly disk: number; readonly memory: number; readonly seconds: number };
+}
+
 export interface DeploymentDetail extends DeploymentView {
+  /** What its load will take, from the footers of its files, and what it came to. */
+  readonly estimate: EstimateView | null;
+  readonly outcome: FiguresView | null;
   readonly audit: readonly (Omit<AuditEntry, 'at'> & { readonly at: string })[];
   readonly stack: string | null;
 }
@@ -103,6 +121,8 @@ export class Operations {
     const audit = await this.#options.deployments.audit({ deployment: id });
     return {
       ...this.#view(record),
+      estimate: estimateView(record.estimate),
+      outcome: record.outcome ? { ...record.outcome, disk: record.outcome.disk ?? null } : null,
       audit: audit.map((entry) => ({ ...entry, at: new Date(entry.at).toISOString() })),
       stack: record.error?.stack ?? null,
     };
@@ -237,6 +257,12 @@ export class Operations {
       error: record.error ? errorView(record, record.error) : null,
     };
   }
+}
+
+function estimateView(estimate: DeploymentRecord['estimate']): EstimateView | null {
+  if (!estimate) return null;
+  const { disk = null, scratch = null, memory, seconds, factors } = estimate;
+  return { disk, scratch, memory, seconds, factors };
 }
 
 /** Every alias, by name. The store alone knows: this is what people ask while Redis is down. */

@@ -326,7 +326,14 @@ export class GraphshiftError extends Error {
 /** Any thrown value as a catalogued error: what is not ours becomes `fallback`, with the original as its cause. */
 export function asGraphshiftError(thrown: unknown, fallback: ErrorCode = 'INTERNAL'): GraphshiftError {
   if (thrown instanceof GraphshiftError) return thrown;
-  return new GraphshiftError(fallback, messageOf(thrown), { cause: thrown });
+  return new GraphshiftError(isRedisAway(thrown) ? 'REDIS_UNREACHABLE' : fallback, messageOf(thrown), {
+    cause: thrown,
+  });
+}
+
+/** Its client gave a command up; its own message names an option that nobody outside the code can set. */
+function isRedisAway(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'MaxRetriesPerRequestError';
 }
 
 /** The errors behind an error, the nearest first; a chain that bites its tail ends there. */
@@ -349,6 +356,7 @@ function stackOf(error: Error): string {
 }
 
 export function messageOf(thrown: unknown): string {
+  if (isRedisAway(thrown)) return 'Redis does not answer';
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 

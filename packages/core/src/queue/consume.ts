@@ -111,6 +111,7 @@ export class DeploymentConsumer implements Service {
     const { clock } = this.#options;
     const times = this.#options.times ?? QUEUE_TIMES;
     this.#quiet = false;
+    this.#meter.paused = '';
     this.#worker = this.#open();
     this.#stopWatching = clock.every(times.lockMs / 4, () => this.#abortStale(times.lockMs));
     await this.#worker.waitUntilReady();

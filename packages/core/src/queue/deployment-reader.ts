@@ -134,6 +134,20 @@ export class DeploymentReader {
     return this.redis.zrange(this.keys.customers, '0', '-1');
   }
 
+  /** Customers for whom something waits to become head. */
+  async customersWaiting(): Promise<string[]> {
+    const customers = await this.customers();
+    const waiting: string[] = [];
+    for (let start = 0; start < customers.length; start += PAGE) {
+      const page = customers.slice(start, start + PAGE);
+      const pipeline = this.redis.pipeline();
+      for (const customer of page) pipeline.exists(this.keys.backlog(customer));
+      const answers = await answersOf(pipeline);
+      waiting.push(...page.filter((_, index) => answers[index] === 1));
+    }
+    return waiting;
+  }
+
   /** Names this run of the Redis server: another one may have lost its last second. Empty where the server hides it. */
   async serverRun(): Promise<string> {
     return /^run_id:(\w+)/m.exec(await this.redis.info('server'))?.[1] ?? '';

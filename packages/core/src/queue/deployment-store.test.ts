@@ -56,6 +56,16 @@ async function walk(id: string, ...states: State[]): Promise<{ run: number; epoc
 const TO_LIVE: State[] = ['gated', 'loading', 'verifying', 'switching', 'live'];
 
 describe('discovery', () => {
+  it('knows the customers for whom something waits behind a head, and no others', async () => {
+    for (const [customer, timestamps] of [
+      ['acme', [100]],
+      ['beta', [100, 200]],
+    ] as const)
+      for (const timestamp of timestamps) await store.discover(snapshot(timestamp, customer));
+    expect(await store.customers()).toEqual(['acme', 'beta']);
+    expect(await store.customersWaiting()).toEqual(['beta']);
+  });
+
   it('makes one record however many producers find a snapshot at once', async () => {
     const found = await Promise.all(Array.from({ length: 20 }, () => store.discover(snapshot(100))));
     expect(found.filter(({ created }) => created)).toHaveLength(1);

@@ -75,7 +75,23 @@ export interface RoomRequest {
   readonly listedAt: number;
   /** Loads that all processes together may run; unlimited when left out. */
   readonly maxLoads?: number;
+  /** Disk and memory that the load needs of what is free, beside what others in flight have reserved. */
+  readonly needs?: RoomNeeds;
 }
+
+/** In bytes. */
+export interface RoomNeeds {
+  /** `free` must not be older than the listing. */
+  readonly disk?: { readonly needed: number; readonly free: number };
+  /** Of a machine by its name, and of the holder's process, where that has a limit of its own. */
+  readonly memory?: { readonly needed: number; readonly free: number; readonly host: string };
+  readonly worker?: { readonly needed: number; readonly free: number; readonly holder: string };
+}
+
+/** What there was not enough of; `found` is what others have reserved, in bytes. */
+export const SHORTAGES = ['no-disk', 'no-memory', 'no-worker-memory'] as const;
+export type Shortage = (typeof SHORTAGES)[number];
+export type TransitionRefusal = 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy' | Shortage;
 
 export interface Transition {
   readonly id: string;
@@ -93,7 +109,7 @@ export interface Transition {
 
 export type TransitionResult =
   | { readonly kind: 'ok'; readonly head: string | undefined; readonly run: number }
-  | { readonly kind: 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy'; readonly found: string };
+  | { readonly kind: TransitionRefusal; readonly found: string };
 
 /** What is taken from an instance that is lost or must give it up. */
 export interface Release {
@@ -257,7 +273,7 @@ export class DeploymentStore extends DeploymentReader {
       ],
     )) as [string, string, string];
     if (kind === 'ok') return { kind, head: found || undefined, run: Number(run) };
-    return { kind: kind as 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy', found };
+    return { kind: kind as TransitionRefusal, found };
   }
 
   /** Takes a deployment away from an instance: nobody holds it then, and it begins a new run, in one step. */

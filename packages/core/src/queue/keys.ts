@@ -19,6 +19,8 @@ export interface Keys {
   readonly customers: string;
   /** Hash: database name → `held`, or the server time in ms at which it was released. */
   readonly reservations: string;
+  /** Hash that expires: what loads have shown about the first values of estimates. */
+  readonly capacity: string;
   /** Hash: the reading of the store that all processes share for a few seconds. */
   readonly reading: string;
   /** Text: who takes the next reading. */
@@ -83,6 +85,7 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     customer: (customer) => `${prefix}:customer:${customer}`,
     customers: `${prefix}:customers`,
     reservations: `${prefix}:reservations`,
+    capacity: `${prefix}:capacity`,
     reading: `${prefix}:reading`,
     readingLease: `${prefix}:reading-lease`,
     gate: `${prefix}:gate`,

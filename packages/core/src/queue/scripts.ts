@@ -23,6 +23,7 @@ export const SCRIPTS = [
   'mend-lists-2',
   'mend-customer-1',
   'free-room-1',
+  'learn-1',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

@@ -6,6 +6,9 @@ import { STATES, type State } from '../deployment/states.ts';
 import { DEAD_LETTER_QUEUE, DEPLOY_QUEUE } from './catalogue.ts';
 import type { Keys } from './keys.ts';
 
+/** What waits at the gate asks again within a minute, unless the settings say otherwise. */
+const GATE_TOLD_MS = 180_000;
+
 export interface StatisticsReading {
   /** Since the installation began. */
   readonly discovered: number;
@@ -77,6 +80,15 @@ export class Statistics {
       }
     }
     return found;
+  }
+
+  /** Why the gate was closed when somebody last asked; undefined when it was open, or that is long ago. */
+  async gateClosed(): Promise<string | undefined> {
+    const text = await this.#redis.get(this.#keys.gate);
+    if (text === null) return undefined;
+    const { at, open, reason } = JSON.parse(text) as { at: number; open: boolean; reason: string | null };
+    const [seconds] = (await this.#redis.time()) as [number | string, unknown];
+    return open || Number(seconds) * 1000 - at > GATE_TOLD_MS ? undefined : (reason ?? undefined);
   }
 
   /** The instance that writes the status file now. */

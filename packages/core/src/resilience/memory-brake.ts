@@ -36,6 +36,8 @@ export class MemoryBrake implements Service {
   async stop(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
+    // A consumer that is started again takes work: what holds it then is found anew.
+    this.#braking = false;
   }
 
   async look(): Promise<void> {

@@ -54,7 +54,8 @@ export class Retention {
     const epoch = await changes.upkeepEpoch(customer);
     const dropped: string[] = [];
     for (const { database, receipt } of await this.#dueOf(customer)) {
-      if (!(await changes.drop(customer, database, epoch))) break;
+      // One that cannot go, as where somebody's own alias leads to it, keeps no other.
+      if (!(await changes.drop(customer, database, epoch))) continue;
       dropped.push(database.name);
       await this.#markRetired(database, receipt);
     }
@@ -122,6 +123,8 @@ export class Retention {
     const database = databases.find((one) => one.name === name);
     const record = await deployments.get(deploymentId(snapshot));
     if (!database || !isAbandoned(database, record, aliases[0])) return;
+    // Whatever became of the deployment: what nobody vouches for may be a person's own.
+    if (database.state === 'complete' && !(await store.certificate(name))) return;
     const why = record ? `left over from ${record.state} ${record.id}` : 'half-loaded, and has no record';
     log.info({ database: name }, `${name} is ${why}`);
     await changes.drop(customer, database, epoch);
@@ -174,7 +177,8 @@ export class Retention {
 
   /** When the alias left it, in ms; without a record, when the alias last moved. */
   async #leftAt(alias: AliasInfo, database: DatabaseInfo): Promise<number> {
-    if (this.#options.drainMs === 0) return 0;
+    // Where nothing tells who still reads, there is no deadline either.
+    if (this.#options.drainMs === 0 && !this.#options.store.readers) return 0;
     const record =
       database.snapshot && (await this.#options.deployments.get(deploymentId(database.snapshot)));
     const left = record && (record.state === 'replaced' || record.state === 'rolled-back');

@@ -82,7 +82,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
-  const bareStore = options.store ?? openConfiguredStore(settings, options.directory, log);
+  const bareStore = options.store ?? (await openConfiguredStore(settings, options.directory, log));
   const redis = await reachAll(options, bareStore);
   const connections: Redis[] = [redis];
   try {
@@ -160,12 +160,18 @@ async function reachAll(options: BackendOptions, store: GraphStore): Promise<Red
   const { settings, directory } = options;
   const failures = options.readsSnapshots ? await checkRoots(settings, directory) : [];
   const redis = await collect(failures, () => reachRedis(options));
-  await collect(failures, () => store.start());
+  const used = redis ? await collect(failures, () => isStoreUsed(redis, settings)) : undefined;
+  await collect(failures, () => store.start({ used: used ?? false }));
   if (redis && failures.length === 0) return redis;
   redis?.disconnect();
   await store.stop().catch(() => {});
   throwIfAny(failures);
   throw new GraphshiftError('INTERNAL', 'redis was not reached, and nobody said why');
+}
+
+/** By what Redis says is live. */
+async function isStoreUsed(redis: Redis, { redis: { prefix } }: Settings): Promise<boolean> {
+  return (await redis.zcard(makeKeys(prefix).state('live'))) > 0;
 }
 
 async function reachRedis({ settings, log }: BackendOptions): Promise<Redis> {

@@ -51,13 +51,14 @@ export interface LiveStatusOptions {
 
 export async function readLiveStatus(options: LiveStatusOptions): Promise<LiveStatus> {
   const { statistics, maxLoads, now } = options;
-  const [reading, instances, queues, writer, recoveries, raised] = await Promise.all([
+  const [reading, instances, queues, writer, recoveries, raised, gate] = await Promise.all([
     statistics.read(),
     options.instances.list(),
     statistics.jobs(),
     statistics.statusWriter(),
     readRecoveries(options.recoveries),
     options.recoveries.emergencies(),
+    statistics.gateClosed(),
   ]);
   const speaker = findSpeaker(instances, writer, options);
   const status = makeStatus({ statistics: reading, instances, maxLoads, speaker, now });
@@ -69,6 +70,7 @@ export async function readLiveStatus(options: LiveStatusOptions): Promise<LiveSt
   const problems = [
     ...findProblems(status, instances),
     ...instanceProblems(instances),
+    ...(gate === undefined ? [] : [`the gate is closed: ${gate}`]),
     ...emergencies.map(({ reason }) => `EMERGENCY: ${reason}`),
   ];
   return { ...status, queues, instances, recoveries, emergencies, problems };

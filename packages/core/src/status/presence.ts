@@ -121,7 +121,8 @@ export class Presence implements Service {
       everyMs: this.#everyMs,
       deployments: meter.jobs.flatMap((job) => parseJobId(job)?.deployment ?? []),
       lateMs: Math.round(lateMs),
-      ...(await vitals?.read()),
+      // A goodbye does not wait for them: the status that says `stopping` is made at the same moment.
+      ...(this.#state === 'running' && (await vitals?.read())),
       paused: meter.paused,
       restarts: meter.restarts,
       ...(scan && { scan }),

@@ -90,6 +90,21 @@ function presence(id: string, kind: InstanceKind, capacity: number, meter = new 
 }
 
 describe('the status', () => {
+  it('tells of a gate that is closed, until that is long ago', async () => {
+    const now = systemClock.now();
+    const tell = (at: number, open: boolean) =>
+      redis.set(keys.gate, JSON.stringify({ at, open, reason: open ? null : 'the store is away' }));
+    const recoveries = new RecoveryLog(redis, keys);
+    const problems = async () =>
+      (await readLiveStatus({ statistics, instances, recoveries, interval: 30, roots: [], now })).problems;
+    await tell(now, false);
+    expect(await problems()).toContain('the gate is closed: the store is away');
+    await tell(now, true);
+    expect((await problems()).join()).not.toContain('gate');
+    await tell(now - 600_000, false);
+    expect((await problems()).join()).not.toContain('gate');
+  });
+
   it('before anything has happened has every documented name', async () => {
     expect(await read()).toMatchObject({
       uptime_seconds: 61,

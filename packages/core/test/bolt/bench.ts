@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Neo4jForTests, useNeo4j } from '@graphshift/testkit';
 import type { Driver } from 'neo4j-driver';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Load, LoadCertificate, LoadOptions } from '../../src/graph-store/graph-store.ts';
 import { openBoltLoad } from '../../src/graph-store/neo4j/bolt/load.ts';
 import { BOLT_DEFAULTS, type BoltSettings } from '../../src/graph-store/neo4j/bolt/settings.ts';
@@ -116,9 +116,9 @@ function loaders(): number[] {
   });
 }
 
-/** Asks again until it holds; each question is a round trip to the server. */
+/** Asks again until it holds. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds()));
+  await vi.waitFor(async () => expect(await holds()).toBe(true), { timeout: 120_000, interval: 5 });
 }
 
 /** Every row of a certificate is the same at all stations. */

@@ -60,13 +60,13 @@ it('a graph in which everything hangs on a few nodes is loaded by parallel sessi
     timestamp: T,
     nodes: { Thing: "SELECT i AS id, 'Thing' AS labels FROM range(400) t(i)" },
     relationships: {
-      // Every second end is one of three hubs, in both directions.
+      // Every second end is one of three hubs, in both directions; as many rows as make four buckets.
       HANGS_ON: `SELECT CASE WHEN i % 2 = 0 THEN i % 3 ELSE i % 400 END AS s, CASE WHEN i % 2 = 0 THEN i % 400 ELSE i % 3 END AS t,
-        'HANGS_ON' AS type FROM range(6000) t(i)`,
+        'HANGS_ON' AS type FROM range(20_480) t(i)`,
       SELF: "SELECT i % 10 AS s, i % 10 AS t, 'SELF' AS type FROM range(5000) t(i)",
     },
   });
-  const settings = { sessions: 4, batchRows: 50 };
+  const settings = { sessions: 4, batchRows: 200 };
   expectWhole(await loadWhole(await bench.open({ path, timestamp: T, epoch: 1 }, settings)));
 });
 
@@ -115,7 +115,7 @@ describe('the size of a batch', () => {
       name: 'Thing',
       chunks: [{ key: 0, part: 0, buckets: [] }],
     } as unknown as GroupPlan;
-    await placeChunks(build, { groups: [group], buckets: 2, fingerprint: 'test' });
+    await placeChunks(build, { groups: [group], fingerprint: 'test' });
     const size = new BatchSize(1000);
     const writer = new ChunkWriter({ ...build, driver: poorServer(bench.driver, 300), size });
     const ids = Array.from({ length: 1000 }, (_, index) => `t${index}`);

@@ -10,9 +10,9 @@ import type { GraphshiftError } from '../../src/platform/errors.ts';
 import { databaseName } from '../../src/snapshot/names.ts';
 import { expectWhole, killLoaders, loadWhole, until, useBolt } from './bench.ts';
 
-const PEOPLE = 1500;
-const COMPANIES = 30;
-const KNOWS = 2000;
+const PEOPLE = 700;
+const COMPANIES = 14;
+const KNOWS = 1000;
 const NODES = PEOPLE + COMPANIES;
 const ROWS = NODES + KNOWS + PEOPLE;
 /** Small batches, so that a kill has many places to fall on. */
@@ -58,52 +58,61 @@ async function expectGraph(epoch: number): Promise<void> {
   expect(constraints.map(({ on }) => on)).toEqual(['Companyid', 'Personid']);
 }
 
-describe('a load whose process is killed', () => {
-  it.each([
-    ['in nodes', async () => (await written()) >= NODES / 3],
-    ['after the nodes', async () => (await written()) >= NODES],
-    ['in relationships', async () => (await written()) >= NODES + KNOWS / 2],
-    ['while the load label goes', async () => (await written()) === ROWS && (await labelled()) < NODES - 200],
-  ])('%s ends with exact counts in the next run', async (_, reached) => {
-    const path = await bench.simulate(T, PEOPLE, KNOWS);
-    const first = await bench.open({ path, timestamp: T, epoch: 1 }, SMALL);
-    const end = endOf(first);
+/** Where the loading process is killed; each run goes on where the one before it was. */
+const CUTS: readonly [string, () => Promise<boolean>][] = [
+  ['in nodes', async () => (await written()) >= NODES / 3],
+  ['after the nodes', async () => (await written()) >= NODES],
+  ['in relationships', async () => (await written()) >= NODES + KNOWS / 2],
+  ['while the load label goes', async () => (await written()) === ROWS && (await labelled()) < NODES - 100],
+];
+
+it('a load that is killed wherever it is ends with exact counts, and is gone on with until it is verified', async () => {
+  const path = await bench.simulate(T, PEOPLE, KNOWS);
+  let [epoch, before] = [0, 0];
+  for (const [where, reached] of CUTS) {
+    const load = await bench.open({ path, timestamp: T, epoch: ++epoch }, SMALL);
+    const end = endOf(load);
     await until(reached);
     killLoaders();
-    expect(['LOADER_DIED', 'loaded']).toContain(await end);
-    await first.abort({ resumable: true });
-    const before = await written();
-    const second = await bench.open({ path, timestamp: T, epoch: 2 }, SMALL);
-    await second.check();
+    expect(['LOADER_DIED', 'loaded'], where).toContain(await end);
+    await load.abort({ resumable: true });
     // Nothing that was in has gone.
-    expect(await written()).toBe(before);
-    await second.nodes();
-    await second.relationships();
-    const certificate = await second.seal();
-    expectWhole(certificate);
-    expect(await bench.certificates.find(certificate.database)).toEqual(certificate);
-    await expectGraph(2);
-  });
+    expect(await written(), where).toBeGreaterThanOrEqual(before);
+    before = await written();
+  }
+  const last = await bench.open({ path, timestamp: T, epoch: ++epoch }, SMALL);
+  await last.check();
+  expect(await written()).toBe(before);
+  await last.nodes();
+  await last.relationships();
+  const certificate = await last.seal();
+  expectWhole(certificate);
+  expect(await bench.certificates.find(certificate.database)).toEqual(certificate);
+  // Loaded and not verified: the next run takes the certificate, whatever it is called.
+  const next = await loadWhole(await bench.open({ path, timestamp: T, epoch: ++epoch }));
+  expect(next).toEqual({ ...certificate, run: epoch, epoch });
+  await rejects(removeMark(bench.driver, certificate.database, 1), 'FENCED');
+  await expectGraph(epoch);
+  await rejects(bench.open({ path, timestamp: T, epoch: epoch + 1 }), 'CONFLICT');
 });
 
 describe('two holders', () => {
   it('of one build: the lower epoch is refused, and no row comes twice', async () => {
     const path = await bench.simulate(T, PEOPLE, KNOWS);
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: ROWS - 1 }), fc.boolean(), async (rows, kill) => {
+      fc.asyncProperty(fc.integer({ min: 1, max: ROWS - 1 }), async (rows) => {
         await bench.drop(T);
         const older = await bench.open({ path, timestamp: T, epoch: 1 }, SMALL);
         const ended = endOf(older);
         await until(async () => (await written()) >= rows);
         const newer = await bench.open({ path, timestamp: T, epoch: 2 }, SMALL);
-        if (kill) killLoaders();
         expectWhole(await loadWhole(newer));
-        expect(['FENCED', 'loaded', ...(kill ? ['LOADER_DIED'] : [])]).toContain(await ended);
+        expect(['FENCED', 'loaded']).toContain(await ended);
         // Giving up does not take the newer holder's database away.
         await older.abort();
         await expectGraph(2);
       }),
-      { numRuns: 3, endOnFailure: true },
+      { numRuns: 2, endOnFailure: true },
     );
   });
 });
@@ -111,7 +120,7 @@ describe('two holders', () => {
 describe('what an earlier run left', () => {
   it('is begun again where the files are others', async () => {
     const first = await bench.open(
-      { path: await bench.simulate(T, 500, 100), timestamp: T, epoch: 1 },
+      { path: await bench.simulate(T, 300, 100), timestamp: T, epoch: 1 },
       SMALL,
     );
     await first.check();
@@ -122,19 +131,8 @@ describe('what an earlier run left', () => {
     await expectGraph(2);
   });
 
-  it('is gone on with where it was loaded and not verified', async () => {
-    const path = await bench.simulate(T, PEOPLE, KNOWS);
-    const first = await loadWhole(await bench.open({ path, timestamp: T, epoch: 1 }));
-    const second = await loadWhole(await bench.open({ path, timestamp: T, epoch: 2 }));
-    expect(second).toEqual({ ...first, run: 2, epoch: 2 });
-    const database = databaseName({ customer: bench.customer, timestamp: T });
-    await rejects(removeMark(bench.driver, database, 1), 'FENCED');
-    await expectGraph(2);
-    await rejects(bench.open({ path, timestamp: T, epoch: 3 }), 'CONFLICT');
-  });
-
   it('goes when the load is given up, and a mark of a higher epoch keeps a lower one out', async () => {
-    const path = await bench.simulate(T, 500, 100);
+    const path = await bench.simulate(T, 300, 100);
     const first = await bench.open({ path, timestamp: T, epoch: 5 });
     await rejects(bench.open({ path, timestamp: T, epoch: 4 }), 'FENCED');
     await rejects(first.seal(), 'INTERNAL');

@@ -4,6 +4,7 @@ import {
   decideCutover,
   GraphshiftError,
   type Load,
+  type LoadCertificate,
   type LoadProgress,
   messageOf,
 } from '@graphshift/core';
@@ -34,6 +35,8 @@ export async function load(held: HeldDeployment): Promise<void> {
     const certificate = await runPhases(work, held, checkpoint);
     await progress.end();
     const rows = sum(certificate.nodes) + sum(certificate.relationships);
+    const seconds = Math.max(0.001, (backend.clock.now() - startedAt) / 1000);
+    const outcome = await outcomeOf(held, certificate, seconds);
     await held.advance('verifying', {
       database: certificate.database,
       contentHash: certificate.contentHash,
@@ -41,11 +44,12 @@ export async function load(held: HeldDeployment): Promise<void> {
       relationships: sum(certificate.relationships),
       bytes: certificate.bytes,
       peakMemory: certificate.peakMemory,
+      outcome,
       rows,
       rowsTotal: rows,
     });
     held.certificate = certificate;
-    const seconds = Math.max(0.001, (backend.clock.now() - startedAt) / 1000);
+    await learn(held, outcome);
     await held.say(`loaded ${rows} rows in ${seconds.toFixed(1)} s (${Math.round(rows / seconds)} rows/s)`, {
       rows,
       seconds,
@@ -59,11 +63,38 @@ export async function load(held: HeldDeployment): Promise<void> {
   }
 }
 
+type Outcome = NonNullable<HeldDeployment['record']['outcome']>;
+
+/** What the load took, as far as the store tells. */
+async function outcomeOf(
+  held: HeldDeployment,
+  certificate: LoadCertificate,
+  seconds: number,
+): Promise<Outcome> {
+  const { store } = held.context.backend;
+  const disk = await store.databaseBytes?.(certificate.database).catch((error: unknown) => {
+    held.log.debug({ err: error }, `size of ${certificate.database}: ${messageOf(error)}`);
+    return undefined;
+  });
+  const { peakMemory: memory } = certificate;
+  return { memory, seconds: Math.round(seconds * 1000) / 1000, ...(disk !== undefined && { disk }) };
+}
+
+/** A load that went on with what an earlier one built took less than the whole, and teaches nothing. */
+async function learn(held: HeldDeployment, outcome: Outcome): Promise<void> {
+  const { estimate, attempts, crashes, recoveries = 0 } = held.record;
+  const { backend, capacity } = held.context;
+  const resumed = backend.store.resumesBuilds && attempts + crashes + recoveries > 0;
+  if (estimate && !resumed) await capacity.learn(estimate, outcome);
+}
+
 async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: string) => Promise<void>) {
   const manifest = await work.check();
   await held.say(`checked ${manifest.rows} rows in ${manifest.bytes} bytes of files`, {
     rows: manifest.rows,
   });
+  if (work.kept !== undefined)
+    await held.say(`goes on with ${work.kept} rows that an earlier run has loaded`, { kept: work.kept });
   await refuseHeld(held, manifest.contentHash);
   await checkpoint('load.checked');
   await work.nodes();

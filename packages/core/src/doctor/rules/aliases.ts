@@ -52,19 +52,22 @@ function proofProblem({ database, certificate, counts }: AliasSeen): string | un
   if (!certificate.nodes.some(({ counted }) => counted > 0)) return `${database} is live and empty`;
   if ('problem' in counts) return `${database} is live and cannot be counted: ${counts.problem}`;
   return (
-    countProblem(database, certificate.nodes, counts.labels) ??
-    countProblem(database, certificate.relationships, counts.types)
+    countProblem(database, certificate.labels ?? byName(certificate.nodes), counts.labels) ??
+    countProblem(database, byName(certificate.relationships), counts.types)
   );
+}
+
+function byName(counts: LoadCertificate['nodes']): Record<string, number> {
+  return Object.fromEntries(counts.map(({ name, counted }) => [name, counted]));
 }
 
 function countProblem(
   database: string,
-  certified: LoadCertificate['nodes'],
+  certified: Readonly<Record<string, number>>,
   found: Readonly<Record<string, number>>,
 ): string | undefined {
-  const proven = new Map(certified.map(({ name, counted }) => [name, counted]));
-  for (const name of new Set([...proven.keys(), ...Object.keys(found)])) {
-    const [says, has] = [proven.get(name) ?? 0, found[name] ?? 0];
+  for (const name of new Set([...Object.keys(certified), ...Object.keys(found)])) {
+    const [says, has] = [certified[name] ?? 0, found[name] ?? 0];
     if (says !== has) return `${database} is live and has ${has} of ${name}, its certificate says ${says}`;
   }
   return undefined;

@@ -17,6 +17,9 @@ import {
 
 const UPKEEP = "Nothing while a worker runs: its upkeep drops it. If it stays, the worker's log says why.";
 
+const UNPROVEN =
+  'One without a load certificate stays: drop it by hand, or move the alias to it, as you know what it holds.';
+
 export const halfLoaded: Rule = {
   name: 'half-loaded',
   invariant: 4,
@@ -162,7 +165,7 @@ export const databaseLeft: Rule = {
         }
         if (!GIVEN_UP.includes(record.state) || !isDue(picture, record.changedAt)) return [];
         const what = `${database.name} is complete, and ${record.id} is ${record.state} since ${at(record.changedAt)}`;
-        return [observe('warning', database, what, UPKEEP)];
+        return [observe('warning', database, what, `${UPKEEP} ${UNPROVEN}`)];
       }),
 };
 

@@ -1,15 +1,15 @@
 /** What the embedded store does beyond the contract of every store. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSnapshotRoot, rejects, type SnapshotContent, type SnapshotRoot } from '@graphshift/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GraphshiftError } from '../../platform/errors.ts';
+import { refuseMismatch } from '../certify.ts';
 import type { GraphStore } from '../graph-store.ts';
 import { parseCsv } from './exact-values.ts';
-import { refuseMismatch } from './load.ts';
 import { openAliasReader } from './reader.ts';
 import { readingStatement } from './statement.ts';
 import { createEmbeddedStore } from './store.ts';
@@ -158,6 +158,34 @@ describe('embedded store', () => {
     await rejects(createEmbeddedStore({ directory: '/proc/nothing/store' }).start(), 'STORE_UNFIT');
     await rm(directory, { recursive: true });
     expect(await store.health()).toMatchObject({ reachable: false, writable: false });
+  });
+
+  it.each([
+    ['is not there, as while its disk is not mounted', (path: string) => rm(path, { recursive: true })],
+    ['cannot be read', (path: string) => rm(path, { recursive: true }).then(() => writeFile(path, ''))],
+  ])('does not pass for an empty store where its directory %s', async (_, spoil) => {
+    await spoil(directory);
+    const questions = [
+      () => store.list(),
+      () => store.list({ customer: 'acme' }),
+      () => store.alias('acme'),
+      () => store.epochFloor('acme'),
+      () => store.takeOver('acme', 9),
+    ];
+    for (const ask of questions) await rejects(ask(), 'STORE_UNREACHABLE');
+  });
+
+  it('is not made anew where it was in use before', async () => {
+    await rm(directory, { recursive: true });
+    const { message } = await rejects(store.start({ used: true }), 'STORE_UNREACHABLE');
+    expect(message).toContain('is its disk mounted?');
+    expect(message).toContain(
+      `make ${join(directory, 'databases')} and ${join(directory, 'aliases')} by hand`,
+    );
+    await rejects(store.list(), 'STORE_UNREACHABLE');
+    for (const area of ['databases', 'aliases']) await mkdir(join(directory, area), { recursive: true });
+    await store.start({ used: true });
+    expect(await store.list()).toEqual({ databases: [], aliases: [] });
   });
 
   it('reports an alias that somebody broke instead of guessing', async () => {

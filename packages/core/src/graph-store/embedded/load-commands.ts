@@ -1,7 +1,7 @@
 /** What the loading process is asked, and what it answers. */
 
 import type { SnapshotManifest } from '../../snapshot/manifest.ts';
-import type { CertifiedCount } from '../graph-store.ts';
+import type { LoadCounts } from '../certify.ts';
 import type { StoredColumn } from './types.ts';
 
 export interface LoadSettings {
@@ -23,12 +23,8 @@ export interface StoredTypes {
   readonly types: Readonly<Record<string, readonly StoredColumn[]>>;
 }
 
-export interface SealedBuild {
-  readonly nodes: readonly CertifiedCount[];
-  readonly relationships: readonly CertifiedCount[];
+export interface SealedBuild extends LoadCounts {
   readonly stored: StoredTypes;
-  /** In bytes. */
-  readonly peakMemory: number;
 }
 
 /** Progress of a command is a `LoadProgress`. */

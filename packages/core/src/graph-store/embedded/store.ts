@@ -1,7 +1,7 @@
 /** The embedded graph store: LadybugDB databases in a directory, fed by DuckDB. Needs no server. */
 
 import { randomBytes } from 'node:crypto';
-import { open, stat, statfs, unlink } from 'node:fs/promises';
+import { open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { type Logger, silentLogger } from '../../platform/log.ts';
@@ -13,8 +13,9 @@ import { unlessMissing } from './durable-file.ts';
 import { Fence } from './fence.ts';
 import { importLadybug } from './ladybug.ts';
 import { Layout } from './layout.ts';
-import { openEmbeddedLoad } from './load.ts';
+import { type LoaderSettings, openEmbeddedLoad } from './load.ts';
 import { loaderPercent } from './loader-memory.ts';
+import { Presence } from './presence.ts';
 import { QueryRunner } from './query.ts';
 
 export interface EmbeddedStoreOptions {
@@ -46,17 +47,13 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
   const databases = new Databases(layout, fence);
   const aliases = new Aliases(layout, fence, databases, log);
   const drops = new Drops(layout, fence, aliases);
+  const presence = new Presence(layout);
   const queries = new QueryRunner({
     memoryBytes: options.queryMemoryBytes ?? GIBIBYTE,
     processes: options.queryProcesses ?? 4,
     idleMs: options.queryIdleMs ?? 10_000,
   });
-  const loader = {
-    memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
-    threads: options.threads ?? 2,
-    idProperty: options.idProperty ?? 'id',
-    requireManifest: options.requireManifest ?? false,
-  };
+  const loader = loaderOf(options);
   const readable = async (name: string) => {
     const { state } = await databases.judge(name);
     if (state === 'marked' || state === 'complete') return layout.database(name);
@@ -69,39 +66,54 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     kind: 'embedded',
     // A reader that has a file open keeps it, whatever becomes of its name.
     drainMs: 0,
-    start: async () => {
+    start: async ({ used = false } = {}) => {
       await importLadybug();
+      if (used) await presence.require();
       await startUsing(layout);
       await drops.sweep();
       log.debug({ directory: layout.root }, 'embedded store is ready');
     },
     stop: () => queries.stop(),
-    health: () => health(layout),
-    list: async ({ customer } = {}) => ({
-      databases: await databases.list(customer),
-      aliases: await aliases.list(customer),
-    }),
-    alias: (customer) => aliases.read(customer),
-    epochFloor: async (customer) =>
-      Math.max(
-        await fence.highest(customer),
-        await fence.highestPrepared(customer),
-        await databases.highestMark(customer),
-        (await aliases.read(customer))?.properties.epoch ?? 0,
+    health: () => health(layout, presence),
+    list: ({ customer } = {}) =>
+      presence.during(async () => ({
+        databases: await databases.list(customer),
+        aliases: await aliases.list(customer),
+      })),
+    alias: (customer) => presence.during(() => aliases.read(customer)),
+    epochFloor: (customer) =>
+      presence.during(async () =>
+        Math.max(
+          await fence.highest(customer),
+          await fence.highestPrepared(customer),
+          await databases.highestMark(customer),
+          (await aliases.read(customer))?.properties.epoch ?? 0,
+        ),
       ),
     openLoad: (request, loadOptions = {}) => openEmbeddedLoad(databases, request, loader, loadOptions),
     certificate: (database) => databases.certificate(database),
+    databaseBytes: async (database) => bytesIn(layout.database(database)),
     counts: async (database) => queries.counts(await readable(database)),
     carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
-    takeOver: async (customer, epoch) => {
-      await fence.raise(customer, epoch);
-      return aliases.read(customer);
-    },
+    takeOver: (customer, epoch) =>
+      presence.during(async () => {
+        await fence.raise(customer, epoch);
+        return aliases.read(customer);
+      }),
     prepareAlias: (change) => aliases.prepare(change),
     prepareDrop: (customer, name, epoch) => drops.prepare(customer, name, epoch),
     query: async (target, cypher, queryOptions = {}) =>
       queries.query(await directoryOf(target), cypher, queryOptions),
+  };
+}
+
+function loaderOf(options: EmbeddedStoreOptions): LoaderSettings {
+  return {
+    memoryBytes: options.loaderMemoryBytes ?? GIBIBYTE,
+    threads: options.threads ?? 2,
+    idProperty: options.idProperty ?? 'id',
+    requireManifest: options.requireManifest ?? false,
   };
 }
 
@@ -127,28 +139,45 @@ async function startUsing(layout: Layout): Promise<void> {
   }
 }
 
-async function health(layout: Layout): Promise<StoreHealth> {
+async function health(layout: Layout, presence: Presence): Promise<StoreHealth> {
   const meaning = { heap: "a loading process's memory (loader_memory_mb)" };
   try {
-    await stat(layout.area('databases'));
+    await presence.look();
   } catch (error) {
     return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
   }
-  const disk = await diskPercent(layout.root);
+  const disk = await diskOf(layout.root);
   try {
     const heap = await loaderPercent(layout.area('databases'), await touch(layout));
-    return { reachable: true, writable: true, percent: { heap, ...disk }, meaning };
+    return { reachable: true, writable: true, percent: { heap, ...disk.percent }, meaning, ...disk.room };
   } catch (error) {
-    return { reachable: true, writable: false, percent: disk, problem: messageOf(error) };
+    return { reachable: true, writable: false, percent: disk.percent, problem: messageOf(error) };
   }
 }
 
-async function diskPercent(directory: string): Promise<{ disk?: number }> {
+/** Bytes of all files in a database's directory. */
+async function bytesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? bytesIn(path) : (await stat(path)).size;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+interface Disk {
+  readonly percent: { readonly disk?: number };
+  readonly room?: Required<Pick<StoreHealth, 'disk'>>;
+}
+
+async function diskOf(directory: string): Promise<Disk> {
   try {
-    const { blocks, bavail } = await statfs(directory);
-    return blocks > 0 ? { disk: Math.round((1 - bavail / blocks) * 1000) / 10 } : {};
+    const { blocks, bavail, bsize } = await statfs(directory);
+    if (blocks === 0) return { percent: {} };
+    const room = { disk: { free: bavail * bsize, total: blocks * bsize } };
+    return { percent: { disk: Math.round((1 - bavail / blocks) * 1000) / 10 }, room };
   } catch {
-    return {};
+    return { percent: {} };
   }
 }
 

@@ -4,10 +4,19 @@
  */
 
 import neo4j from 'neo4j-driver';
+import { z } from 'zod';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { AliasInfo, AliasProperties } from '../graph-store.ts';
 import type { Row } from './connection.ts';
 import { snapshotOf } from './names.ts';
+
+const PIN = z.object({ since: z.string(), reason: z.string() });
+const HOLD = z.object({
+  timestamp: z.number(),
+  contentHash: z.string(),
+  since: z.string(),
+  reason: z.string(),
+});
 
 export function encodeProperties(properties: AliasProperties): Record<string, unknown> {
   const { epoch, snapshot, contentHash, since, pin, holds } = properties;
@@ -22,37 +31,56 @@ export function encodeProperties(properties: AliasProperties): Record<string, un
 }
 
 /**
- * An alias as it is listed, with `name`, `database` and `properties`. One that somebody else made has no properties of
- * ours: it is read with epoch 0 and the snapshot that its target's name says.
- * @throws STORE_UNFIT for properties that are ours and cannot be read
+ * Whether a listed alias is a customer's by itself: a cutover wrote it, or it leads to a database of just its name. The
+ * server has others' aliases too; one of those becomes a customer's by that customer's first cutover.
+ */
+export function isCustomers({ name, database, properties }: Row): boolean {
+  return (
+    isMarked(lowerCased(properties as Row | null)) || snapshotOf(String(database))?.customer === String(name)
+  );
+}
+
+/** Every alias that a cutover wrote has its epoch. */
+function isMarked(properties: Row): boolean {
+  return Number.isSafeInteger(Number(properties.epoch ?? Number.NaN));
+}
+
+/**
+ * An alias as it is listed, with `name`, `database`, `location` and `properties`. One that somebody else made has no
+ * properties of ours, whatever others it has: it is read with epoch 0 and the snapshot that its target's name says.
+ * @throws STORE_UNFIT for properties that are ours and cannot be read, and for an alias that leads to another server
  */
 export function aliasOf(row: Row): AliasInfo {
   const customer = String(row.name);
   const database = String(row.database);
-  const stored = lowerCased(row.properties as Row | null);
+  if (row.location !== 'local') {
+    const message = `alias ${customer} leads to ${database} on another server, and no cutover can move it: drop it, or rename the customer`;
+    throw new GraphshiftError('STORE_UNFIT', message);
+  }
+  const all = lowerCased(row.properties as Row | null);
+  const stored = isMarked(all) ? all : {};
   const text = (name: string) => (typeof stored[name] === 'string' ? stored[name] : undefined);
   const number = (name: string) => {
     const value = Number(stored[name] ?? Number.NaN);
     return Number.isSafeInteger(value) ? value : undefined;
   };
-  const parsed = (name: string) => {
-    const json = text(name);
-    if (json === undefined) return undefined;
+  const parsed = <Value>(name: string, schema: z.ZodType<Value>) => {
+    if (stored[name] === undefined) return undefined;
     try {
-      return JSON.parse(json);
+      return schema.parse(JSON.parse(text(name) ?? ''));
     } catch (cause) {
-      const message = `alias ${customer}: its property ${name} is no JSON: ${JSON.stringify(json)}`;
+      const message = `alias ${customer}: its property ${name} is not what Graphshift writes: ${JSON.stringify(String(stored[name]))}; write it again with ALTER ALIAS … PROPERTIES`;
       throw new GraphshiftError('STORE_UNFIT', message, { cause });
     }
   };
-  const [pin, holds] = [parsed('pin'), parsed('holds')];
+  const [pin, holds] = [parsed('pin', PIN), parsed('holds', z.array(HOLD))];
   const properties: AliasProperties = {
     epoch: number('epoch') ?? 0,
     snapshot: number('snapshot') ?? snapshotOf(database)?.timestamp ?? 0,
     contentHash: text('content_hash') ?? '',
     since: text('since') ?? new Date(0).toISOString(),
-    ...(pin !== undefined && { pin: pin as NonNullable<AliasProperties['pin']> }),
-    ...(holds !== undefined && { holds: holds as NonNullable<AliasProperties['holds']> }),
+    ...(pin && { pin }),
+    ...(holds && { holds }),
   };
   return { customer, database, properties };
 }

@@ -4,7 +4,9 @@
  */
 
 import neo4j, { type ManagedTransaction } from 'neo4j-driver';
+import { GraphshiftError } from '../../platform/errors.ts';
 import type { Neo4jConnection } from './connection.ts';
+import { serverCode } from './server-errors.ts';
 
 const CONSTRAINTS = [
   'CREATE CONSTRAINT graphshift_customer IF NOT EXISTS FOR (c:Customer) REQUIRE c.name IS UNIQUE',
@@ -24,14 +26,13 @@ export class Bookkeeping {
 
   /** Makes what is missing in it; the database itself is there. */
   async prepare(): Promise<void> {
-    for (const statement of CONSTRAINTS)
-      await this.#connection.write(this.database, (tx) => tx.run(statement));
+    for (const statement of CONSTRAINTS) await this.#write((tx) => tx.run(statement));
   }
 
   /** The highest epoch that took the customer over; 0 for none. */
   async epoch(customer: string): Promise<number> {
     // By way of a write, so that it is the leader's answer and never an older one.
-    return this.#connection.write(this.database, (tx) => epochIn(tx, customer));
+    return this.#write((tx) => epochIn(tx, customer));
   }
 
   /**
@@ -39,7 +40,7 @@ export class Bookkeeping {
    * @returns the highest one; where it is another than this epoch, that one took over
    */
   async raiseEpoch(customer: string, epoch: number): Promise<number> {
-    return this.#connection.write(this.database, async (tx) => {
+    return this.#write(async (tx) => {
       // The lock first, by a statement of its own: Cypher may read a property before it has the lock.
       await tx.run('MERGE (c:Customer {name: $customer}) SET c.touched = true', { customer });
       const highest = await epochIn(tx, customer);
@@ -54,34 +55,50 @@ export class Bookkeeping {
 
   /** Before the database is made: one that is empty and has no mark is known for ours by it. */
   async own(database: string): Promise<void> {
-    await this.#connection.write(this.database, (tx) =>
+    await this.#write((tx) =>
       tx.run('MERGE (d:Database {name: $database}) REMOVE d.importing', { database }),
     );
   }
 
   /** After it was dropped. */
   async disown(database: string): Promise<void> {
-    await this.#connection.write(this.database, (tx) =>
-      tx.run('MATCH (d:Database {name: $database}) DETACH DELETE d', { database }),
-    );
+    await this.#write((tx) => tx.run('MATCH (d:Database {name: $database}) DETACH DELETE d', { database }));
   }
 
   async owns(database: string): Promise<boolean> {
-    const rows = await this.#connection.read(
-      this.database,
-      'MATCH (d:Database {name: $database}) RETURN d.name AS name',
-      { database },
+    const rows = await told(this.database, () =>
+      this.#connection.read(this.database, 'MATCH (d:Database {name: $database}) RETURN d.name AS name', {
+        database,
+      }),
     );
     return rows.length > 0;
   }
 
   /** Writes, and leaves no more than there was. */
   async probe(timeoutMs: number): Promise<void> {
-    await this.#connection.write(
-      this.database,
-      (tx) => tx.run("MERGE (p:Probe {name: 'writable'}) SET p.at = timestamp()"),
-      timeoutMs,
-    );
+    await this.#write((tx) => tx.run("MERGE (p:Probe {name: 'writable'}) SET p.at = timestamp()"), timeoutMs);
+  }
+
+  async #write<Result>(
+    work: (tx: ManagedTransaction) => Promise<Result>,
+    timeoutMs?: number,
+  ): Promise<Result> {
+    const { database } = this;
+    return told(database, () => this.#connection.write(database, work, timeoutMs));
+  }
+}
+
+/**
+ * A bookkeeping database that is not there while we run is no wrong name of ours: somebody dropped it, or restores it.
+ * So it is tried again, and what is under way does not die of it.
+ */
+export async function told<Result>(database: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!/\.DatabaseNotFound$/.test(serverCode(error))) throw error;
+    const message = `the bookkeeping database ${database} is not there: restore it, or start a process of Graphshift again, which makes it anew`;
+    throw new GraphshiftError('STORE_UNREACHABLE', message, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@
 
 import neo4j, { type Driver } from 'neo4j-driver';
 import type { LoadCertificate } from '../graph-store.ts';
+import { told } from './bookkeeping.ts';
 
 export class Certificates {
   readonly #driver: Driver;
@@ -51,7 +52,9 @@ export class Certificates {
   }
 
   async #run(statement: string, parameters: Record<string, unknown> = {}): Promise<unknown[]> {
-    const { records } = await this.#driver.executeQuery(statement, parameters, { database: this.#database });
+    const { records } = await told(this.#database, () =>
+      this.#driver.executeQuery(statement, parameters, { database: this.#database }),
+    );
     return records.map((record) => record.get(0));
   }
 }

@@ -2,7 +2,7 @@
 
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { rejects, useNeo4j } from '@graphshift/testkit';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.ts';
 import type { AliasProperties, GraphStore, PreparedChange } from '../graph-store.ts';
 import { Bookkeeping } from './bookkeeping.ts';
@@ -32,8 +32,8 @@ const point = async (database: string, epoch: number) =>
 const target = async () => (await store.alias(CUSTOMER))?.database;
 
 /** Changes of another process, with a place to sleep at each of its steps. */
-function sleeper(checkpoint: Checkpoint, changeTimeoutMs = 60_000) {
-  const { url, user: username, password } = neo4j;
+function sleeper(checkpoint: Checkpoint, changeTimeoutMs = 60_000, url = neo4j.url) {
+  const { user: username, password } = neo4j;
   const connection = new Neo4jConnection({ url, username, password });
   const bookkeeping = new Bookkeeping(connection, BOOKKEEPING);
   const databases = new Databases(connection, bookkeeping, systemClock);
@@ -49,10 +49,11 @@ beforeAll(async () => {
   store = createNeo4jStore({ url, username, password, bookkeepingDatabase: BOOKKEEPING });
   await store.start();
   await clear();
-  return async () => {
-    await clear();
-    await store.stop();
-  };
+});
+afterAll(async () => {
+  if (neo4j.problem) return;
+  await clear();
+  await store.stop();
 });
 
 async function clear() {
@@ -119,7 +120,9 @@ describe('a holder that sleeps while another takes over', () => {
         "SHOW TRANSACTIONS YIELD metaData, status WHERE metaData.customer = 'sleepy.inc' AND status = 'Running' RETURN status",
       );
     await expect.poll(left, { timeout: 60_000 }).toEqual([]);
-    await rejects(prepared.fire(), 'FENCED');
+    // Nobody took over: it is tried again, under the same epoch.
+    const error = await rejects(prepared.fire(), 'STORE_BUSY');
+    expect(error.message).toContain('the server ended it');
     expect(await target()).toBe(ONE);
     await late.close();
   });
@@ -144,6 +147,55 @@ describe('a holder that sleeps while another takes over', () => {
     expect(done).toContain(13);
     expect(await store.alias(CUSTOMER)).toMatchObject({ database: ONE, properties: { epoch: 13 } });
   });
+});
+
+describe('a holder that loses the server at its commit', () => {
+  it('says that the server is away, and leaves the alias where it was', async () => {
+    await point(ONE, 1);
+    const proxy = await tcpProxy(neo4j.url);
+    const cut = async (step: string) => void (step === 'changed' && proxy.sever());
+    const late = sleeper(cut, 60_000, proxy.url);
+    const change = { customer: CUSTOMER, database: TWO, properties: properties(2) };
+    const prepared = await late.changes.prepareAlias(change);
+    const error = await rejects(prepared.fire(), 'STORE_UNREACHABLE');
+    expect(error.message).toContain(`move alias to ${TWO}`);
+    expect((await store.takeOver(CUSTOMER, 3))?.database).toBe(ONE);
+    await late.close();
+    await proxy.close();
+  });
+
+  it('reads back that it was made where only the answer was lost', async () => {
+    await point(ONE, 1);
+    const proxy = await tcpProxy(neo4j.url);
+    const mute = async (step: string) => void (step === 'changed' && proxy.mute());
+    const late = sleeper(mute, 60_000, proxy.url);
+    const change = { customer: CUSTOMER, database: TWO, properties: properties(2) };
+    const fired = (await late.changes.prepareAlias(change)).fire();
+    await expect.poll(target, { timeout: 60_000 }).toBe(TWO);
+    proxy.sever();
+    proxy.mend();
+    await fired;
+    await late.close();
+    await proxy.close();
+  });
+});
+
+it('is not ended for good by a bookkeeping database that somebody dropped or restores', async () => {
+  const database = 'graphshift-changes-lost';
+  const { url, user: username, password } = neo4j;
+  const lost = createNeo4jStore({ url, username, password, bookkeepingDatabase: database });
+  await lost.start();
+  await neo4j.run('system', `DROP DATABASE \`${database}\` DESTROY DATA WAIT`);
+  const error = await rejects(lost.takeOver(CUSTOMER, 5), 'STORE_UNREACHABLE');
+  expect(error.message).toContain(`bookkeeping database ${database} is not there`);
+  expect(await lost.health()).toMatchObject({
+    writable: false,
+    problem: expect.stringContaining(`bookkeeping database ${database} is not there`),
+  });
+  await lost.start();
+  expect(await lost.takeOver(CUSTOMER, 5)).toBeUndefined();
+  await lost.stop();
+  await neo4j.run('system', `DROP DATABASE \`${database}\` DESTROY DATA WAIT`);
 });
 
 describe('an alias', () => {
@@ -180,17 +232,26 @@ describe('an alias', () => {
 describe('the listing', () => {
   it('is one statement for databases and one for aliases, whatever the customers, on few connections', async () => {
     const customers = Array.from({ length: 20 }, (_, index) => `${CUSTOMER}.c${index}`);
-    for (const name of customers)
-      await neo4j.run('system', `CREATE ALIAS \`${name}\` IF NOT EXISTS FOR DATABASE \`${ONE}\``);
+    const make = (name: string, written: string) =>
+      neo4j.run(
+        'system',
+        `CREATE ALIAS \`${name}\` IF NOT EXISTS FOR DATABASE \`${ONE}\` PROPERTIES ${written}`,
+      );
+    for (const name of customers) await make(name, '{epoch: 1}');
+    // Somebody's own, and one that a person has spoilt.
+    const others = [`${CUSTOMER}.own`, `${CUSTOMER}.torn`] as const;
+    await make(others[0], "{pin: 'x'}");
+    await make(others[1], "{epoch: 1, holds: 'x'}");
     const { user: username, password } = neo4j;
-    const proxy = await countingProxy(neo4j.url);
+    const proxy = await tcpProxy(neo4j.url);
     const url = proxy.url;
     const counted = createNeo4jStore({ url, username, password, bookkeepingDatabase: BOOKKEEPING });
     try {
       await counted.list();
       proxy.forget();
       const { databases, aliases } = await counted.list();
-      expect(aliases.filter(({ customer }) => customers.includes(customer))).toHaveLength(20);
+      const mine = aliases.map(({ customer }) => customer).filter((name) => name.startsWith(CUSTOMER));
+      expect(mine.sort()).toEqual([...customers].sort());
       // The server of NEO4J_TEST_URI may hold others' too.
       const own = databases.filter(({ snapshot }) => snapshot?.customer === CUSTOMER);
       expect(own.map(({ name, state }) => [name, state])).toEqual([
@@ -207,7 +268,7 @@ describe('the listing', () => {
     } finally {
       await counted.stop();
       await proxy.close();
-      for (const name of customers)
+      for (const name of [...customers, ...others])
         await neo4j.run('system', `DROP ALIAS \`${name}\` IF EXISTS FOR DATABASE`);
     }
   });
@@ -251,23 +312,29 @@ function withResolvers() {
 }
 
 /** Between a driver and the server; statements are read from what the driver sends. */
-async function countingProxy(target: string) {
+async function tcpProxy(target: string) {
   const { hostname, port } = new URL(target.replace(/^\w+/, 'http'));
   const sent: Buffer[][] = [];
   const sockets: Socket[] = [];
+  const state = { severed: false, muted: false };
   const server = createServer((client) => {
+    if (state.severed) return void client.destroy();
     const chunks: Buffer[] = [];
     sent.push(chunks);
     const upstream = connect(Number(port), hostname);
     sockets.push(client, upstream);
     client.on('data', (chunk) => chunks.push(chunk));
-    client.on('error', () => {});
-    upstream.on('error', () => {});
-    client.pipe(upstream).pipe(client);
+    upstream.on('data', (chunk) => state.muted || client.write(chunk));
+    for (const socket of [client, upstream]) socket.on('error', () => {});
+    client.pipe(upstream).on('close', () => client.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port: own } = server.address() as AddressInfo;
   const text = () => sent.map((chunks) => Buffer.concat(chunks).toString('latin1')).join('|');
+  const sever = () => {
+    state.severed = true;
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     url: `bolt://127.0.0.1:${own}`,
     connections: () => sent.length,
@@ -275,8 +342,13 @@ async function countingProxy(target: string) {
     forget: () => {
       for (const chunks of sent) chunks.length = 0;
     },
+    /** Answers are lost from now on. */
+    mute: () => void Object.assign(state, { muted: true }),
+    /** Ends all connections, and takes none until `mend`. */
+    sever,
+    mend: () => void Object.assign(state, { severed: false, muted: false }),
     close: async () => {
-      for (const socket of sockets) socket.destroy();
+      sever();
       await new Promise((resolve) => server.close(resolve));
     },
   };

@@ -6,9 +6,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from 'neo4j-driver';
-import { GraphshiftError } from '../../platform/errors.ts';
+import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { AliasChange, AliasInfo, PreparedChange } from '../graph-store.ts';
-import { aliasOf, encodeProperties } from './alias-properties.ts';
+import { aliasOf, encodeProperties, isCustomers } from './alias-properties.ts';
 import type { Certificates } from './certificates.ts';
 import type { Neo4jConnection, Row } from './connection.ts';
 import type { Databases } from './databases.ts';
@@ -23,6 +24,7 @@ export interface ChangesOptions {
   readonly certificates: Certificates;
   /** Name of the bookkeeping database. */
   readonly installation: string;
+  readonly log?: Logger | undefined;
   /** After which the server ends a change that is not fired. */
   readonly changeTimeoutMs: number;
   /** Where tests let a holder sleep. Production passes nothing. */
@@ -32,7 +34,8 @@ export interface ChangesOptions {
 /** Steps of a change: each is reached before the next begins. */
 export type Checkpoint = (step: 'raised' | 'begun' | 'prepared' | 'read' | 'changed') => Promise<void>;
 
-const SHOW_ALIASES = 'SHOW ALIASES FOR DATABASE YIELD name, database, properties';
+const ALIAS_COLUMNS = 'name, database, location, properties';
+const SHOW_ALIASES = `SHOW ALIASES FOR DATABASE YIELD ${ALIAS_COLUMNS}`;
 
 /** What firing does inside the transaction. */
 type Act = (tx: Transaction) => Promise<void>;
@@ -45,21 +48,31 @@ export class Changes {
   }
 
   async alias(customer: string): Promise<AliasInfo | undefined> {
-    const [row] = await this.#options.connection.system(
-      `${SHOW_ALIASES} WHERE name = $name RETURN name, database, properties`,
+    const [row] = await this.#options.connection.ask(
+      `${SHOW_ALIASES} WHERE name = $name RETURN ${ALIAS_COLUMNS}`,
       { name: ownerName(customer) },
     );
     return row && aliasOf(row);
   }
 
-  /** All aliases that are a customer's, by one statement. */
+  /**
+   * All aliases that are a customer's, by one statement. One that cannot be read is its customer's trouble alone: asked
+   * for by name it is refused.
+   */
   async aliases(only?: string): Promise<AliasInfo[]> {
     if (only !== undefined) {
       const alias = await this.alias(only);
       return alias ? [alias] : [];
     }
-    const rows = await this.#options.connection.system(`${SHOW_ALIASES} RETURN name, database, properties`);
-    return rows.filter(isOurs).map(aliasOf);
+    const rows = await this.#options.connection.ask(`${SHOW_ALIASES} RETURN ${ALIAS_COLUMNS}`);
+    return rows.filter(isOurs).flatMap((row) => {
+      try {
+        return [aliasOf(row)];
+      } catch (error) {
+        this.#options.log?.error({ customer: row.name }, messageOf(error));
+        return [];
+      }
+    });
   }
 
   async prepareAlias(change: AliasChange): Promise<PreparedChange> {
@@ -96,8 +109,12 @@ export class Changes {
     });
     const fire = async () => {
       await change.fire();
-      await databases.dropped(name);
-      await this.#options.certificates.forget(name);
+      try {
+        await databases.dropped(name);
+        await this.#options.certificates.forget(name);
+      } catch (error) {
+        throw storeError(error, `drop ${name}`);
+      }
     };
     return { fire, cancel: change.cancel };
   }
@@ -176,30 +193,51 @@ export class Changes {
     what: string,
   ): Promise<void> {
     const { fence } = this.#options;
-    if (isEnded(error)) throw fenced(customer, epoch);
     if (isBroken(error)) {
       // Nobody knows what became of it: it is ended where it still runs, and then the store tells.
-      await fence.end(customer, (prepared) => prepared.change === change);
-      if (await isDone()) return;
-      await fence.check(customer, epoch);
+      const done = await insist(what, async () => {
+        await fence.end(customer, (prepared) => prepared.change === change);
+        if (await isDone()) return true;
+        await fence.check(customer, epoch);
+        return false;
+      });
+      if (done) return;
+    }
+    if (isEnded(error)) {
+      // Whoever takes over is recorded before it ends anything; else its time was over, or a person ended it.
+      await insist(what, () => fence.check(customer, epoch));
+      const message = `${what}: the server ended it: ${messageOf(error)}`;
+      throw new GraphshiftError('STORE_BUSY', message, { cause: error });
     }
     throw storeError(error, what);
+  }
+}
+
+/** Where one connection broke, others of the pool may be broken too, which shows when they are used. */
+const QUESTIONS = 4;
+
+/** @throws in the words of the catalogue */
+async function insist<Result>(what: string, ask: () => Promise<Result>): Promise<Result> {
+  for (let question = 1; ; question++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isBroken(error) || question === QUESTIONS) throw storeError(error, what);
+    }
   }
 }
 
 /** `SHOW ALIASES` lists other people's aliases, remote ones and those in composite databases too. */
 function isOurs(row: Row): boolean {
   try {
-    return row.database !== null && ownerName(String(row.name)) === row.name;
+    return row.location === 'local' && ownerName(String(row.name)) === row.name && isCustomers(row);
   } catch {
     return false;
   }
 }
 
 async function aliasIn(tx: Transaction, name: string): Promise<AliasInfo | undefined> {
-  const { records } = await tx.run(`${SHOW_ALIASES} WHERE name = $name RETURN name, database, properties`, {
-    name,
-  });
+  const { records } = await tx.run(`${SHOW_ALIASES} WHERE name = $name RETURN ${ALIAS_COLUMNS}`, { name });
   const row = records[0]?.toObject();
   return row && aliasOf(row);
 }

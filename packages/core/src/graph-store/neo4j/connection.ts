@@ -13,6 +13,7 @@ import neo4j, {
 } from 'neo4j-driver';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { VERSION } from '../../platform/version.ts';
+import { isBroken } from './server-errors.ts';
 
 export interface Neo4jAccess {
   /** `neo4j://…` or `bolt://…`, with `+s` for TLS, `+ssc` for TLS whose certificate nobody checks. */
@@ -36,6 +37,8 @@ export type Parameters = Readonly<Record<string, unknown>>;
 export const SYSTEM = 'system';
 /** After which the server ends a statement of ours that has not ended. */
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** A connection that was idle for longer is tried before it is used: what stands in between may have dropped it. */
+const IDLE_MS = 30_000;
 
 export class Neo4jConnection {
   readonly access: Neo4jAccess;
@@ -72,6 +75,16 @@ export class Neo4jConnection {
     }
   }
 
+  /** A question on `system`. It is asked again, once, where its connection broke: others of the pool may have lived. */
+  async ask(statement: string, parameters: Parameters = {}): Promise<Row[]> {
+    try {
+      return await this.system(statement, parameters);
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      return this.system(statement, parameters);
+    }
+  }
+
   /** A unit of work that may be done again where the server asks for it. */
   async write<Result>(
     database: string,
@@ -105,6 +118,7 @@ function openDriver(access: Neo4jAccess): Driver {
     maxConnectionPoolSize: access.poolSize ?? 50,
     connectionAcquisitionTimeout: access.acquisitionTimeoutMs ?? 60_000,
     connectionTimeout: access.connectionTimeoutMs ?? 30_000,
+    connectionLivenessCheckTimeout: IDLE_MS,
     userAgent: `graphshift/${VERSION}`,
     ...(access.caFile !== undefined && {
       encrypted: 'ENCRYPTION_ON',

@@ -44,7 +44,7 @@ export class Databases {
 
   /** All databases of the server, whoever made them, by one statement. */
   async onServer(only?: string): Promise<ServerDatabase[]> {
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       `SHOW DATABASES YIELD name, databaseID, currentStatus, type
        ${only === undefined ? '' : 'WHERE name = $name'} RETURN name, databaseID, currentStatus, type`,
       only === undefined ? {} : { name: only },
@@ -94,9 +94,13 @@ export class Databases {
     });
   }
 
-  /** @throws NOT_FOUND where there is none of that name, or it is none of ours */
+  /**
+   * @throws NOT_FOUND where there is none of that name, or it is none of ours, STORE_BUSY while it is not online: what
+   * cannot be looked into is neither complete nor anything else
+   */
   async judge(name: string): Promise<DatabaseInfo> {
     const [info] = await this.named(name);
+    if (info?.away) throw new GraphshiftError('STORE_BUSY', `database ${name} is not online`);
     if (info) return info;
     throw new GraphshiftError('NOT_FOUND', `no database ${JSON.stringify(name)}`);
   }
@@ -109,13 +113,15 @@ export class Databases {
   async #judge({ name, id, online }: ServerDatabase): Promise<DatabaseInfo | undefined> {
     const snapshot = snapshotOf(name);
     const base = { name, ...(snapshot && { snapshot }) };
-    if (!online) return { ...base, state: 'unknown' };
+    if (!online) return { ...base, state: 'unknown', away: true };
     if (id && this.#complete.has(id)) return { ...base, state: 'complete' };
     try {
       return { ...base, ...(await this.#stateOf(name, id)) };
     } catch (error) {
-      if (/\.DatabaseNotFound$/.test(serverCode(error))) return undefined;
-      if (isBroken(error) || /\.Security\./.test(serverCode(error))) throw error;
+      // A server that has just started may not know yet where a database is that it lists.
+      if (/\.DatabaseNotFound$/.test(serverCode(error)) && !(await this.exists(name))) return undefined;
+      if (error instanceof GraphshiftError || isBroken(error) || /\.Security\./.test(serverCode(error)))
+        throw error;
       return { ...base, state: 'unknown' };
     }
   }
@@ -130,12 +136,13 @@ export class Databases {
 
   /**
    * Whether there is anything in it, asked first, and its mark: the mark comes before everything else and goes last, so
-   * what has something in it and then no mark is complete.
+   * what has something in it and then no mark is complete. Asked of the leader: another member of a cluster may not know
+   * yet that the mark is gone.
    */
   async #look(name: string): Promise<{ filled: boolean; mark: StoredMark | undefined }> {
-    const session = await this.#connection.session(name, 'READ');
+    const session = await this.#connection.session(name);
     try {
-      return await session.executeRead(async (tx) => {
+      return await session.executeWrite(async (tx) => {
         const { records } = await tx.run('MATCH (n) RETURN 1 AS one LIMIT 1');
         return { filled: records.length > 0, mark: await markIn(tx) };
       });
@@ -176,7 +183,7 @@ export class Databases {
   /** Transactions that run on it now, or undefined when it is gone. */
   async transactions(name: string): Promise<number | undefined> {
     if (!(await this.exists(name))) return undefined;
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       'SHOW TRANSACTIONS YIELD transactionId, database WHERE database = $name RETURN transactionId',
       { name },
     );

@@ -30,9 +30,12 @@ export interface PreparedTransaction extends ChangeMetadata {
   readonly ended: boolean;
 }
 
-/** One that is committing when it is ended is gone soon; one whose client sleeps stays until its connection is cut. */
-const ENDED_LOOKS = 10;
-const ENDED_LOOK_MS = 20;
+/**
+ * One that is committing when it is ended is gone soon, later on a busy server; one whose client sleeps stays until its
+ * connection is cut.
+ */
+const SOON = { looks: 10, everyMs: 20 } as const;
+const LATER = { looks: 100, everyMs: 100 } as const;
 
 export class Fence {
   readonly #connection: Neo4jConnection;
@@ -82,16 +85,16 @@ export class Fence {
       if (found.length === 0) return;
       for (const { transactionId } of found.filter(({ ended }) => !ended))
         await this.#connection.system('TERMINATE TRANSACTION $id', { id: transactionId });
-      if (look === ENDED_LOOKS) {
+      if (look === SOON.looks) {
         for (const { connectionId } of found) await this.#cut(connectionId);
-      } else if (look === 2 * ENDED_LOOKS) {
+      } else if (look === SOON.looks + LATER.looks) {
         const { transactionId } = found[0] as PreparedTransaction;
         throw new GraphshiftError(
           'STORE_BUSY',
           `${customer}: transaction ${transactionId} of an earlier holder does not end`,
         );
       }
-      await this.#clock.sleep(ENDED_LOOK_MS);
+      await this.#clock.sleep((look < SOON.looks ? SOON : LATER).everyMs);
     }
   }
 
@@ -104,7 +107,7 @@ export class Fence {
   }
 
   async #find(customer: string): Promise<PreparedTransaction[]> {
-    const rows = await this.#connection.system(
+    const rows = await this.#connection.ask(
       `SHOW TRANSACTIONS YIELD transactionId, connectionId, metaData, status
        WHERE metaData.graphshift = $installation AND metaData.customer = $customer
        RETURN transactionId, connectionId, metaData, status`,

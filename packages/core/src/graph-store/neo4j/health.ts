@@ -1,11 +1,11 @@
 /** Whether the server answers and takes writes, and what the gate measures of it. */
 
-import { messageOf } from '../../platform/errors.ts';
 import type { StoreHealth } from '../graph-store.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { Neo4jConnection } from './connection.ts';
 import type { Databases } from './databases.ts';
 import { readMeasures } from './measures.ts';
+import { storeError } from './server-errors.ts';
 
 const PROBE_TIMEOUT_MS = 5000;
 
@@ -25,7 +25,8 @@ export async function readHealth(
       ...(problem !== undefined && { problem }),
     };
   } catch (error) {
-    return { reachable: false, writable: false, percent: {}, problem: messageOf(error) };
+    const { message: problem } = storeError(error, 'ask for its health');
+    return { reachable: false, writable: false, percent: {}, problem };
   }
 }
 
@@ -34,6 +35,6 @@ async function writeProblem(bookkeeping: Bookkeeping): Promise<string | undefine
     await bookkeeping.probe(PROBE_TIMEOUT_MS);
     return undefined;
   } catch (error) {
-    return `it takes no writes: ${messageOf(error)}`;
+    return storeError(error, 'it takes no writes').message;
   }
 }

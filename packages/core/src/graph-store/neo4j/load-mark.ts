@@ -19,8 +19,8 @@ export const CHUNK_LABEL = '_GraphshiftChunk';
 export const MARK_CONSTRAINT = '_graphshift_load';
 export const CHUNK_CONSTRAINT = '_graphshift_chunk';
 
-/** Of the one mark. */
-const KEY = 'load';
+/** Property `key` of the one mark. */
+export const MARK_KEY = 'load';
 
 export interface StoredMark extends LoadMark {
   /** Loaded and counted: what is left is verify. */
@@ -31,9 +31,9 @@ export interface StoredMark extends LoadMark {
   readonly certificate?: LoadCertificate;
 }
 
-/** The mark, or undefined where there is none. */
+/** The mark, or undefined where there is none. By way of a write, so that the leader answers and nobody who lags. */
 export async function readMark(driver: Driver, database: string): Promise<StoredMark | undefined> {
-  return inDatabase(driver, database, (session) => session.executeRead((tx) => markIn(tx)));
+  return inDatabase(driver, database, (session) => session.executeWrite((tx) => markIn(tx)));
 }
 
 /** Makes the mark of a new build, or takes an unsealed one over: see `raiseEpoch`. @throws FENCED */
@@ -47,7 +47,7 @@ export async function writeMark(driver: Driver, database: string, mark: LoadMark
       await tx.run(
         `MERGE (m:${MARK_LABEL} {key: $key})
          ON CREATE SET m.customer = $customer, m.timestamp = $timestamp, m.run = $run, m.epoch = $epoch, m.sealed = false`,
-        { key: KEY, customer, timestamp: neo4j.int(timestamp), ...holderOf(mark) },
+        { key: MARK_KEY, customer, timestamp: neo4j.int(timestamp), ...holderOf(mark) },
       );
       await refuseComplete(tx, database);
     });
@@ -110,7 +110,7 @@ export async function sealMark(
 export async function removeMark(driver: Driver, database: string, epoch: number): Promise<void> {
   await inDatabase(driver, database, async (session) => {
     // Readers do not find them either; a build that is not sealed needs them.
-    if ((await session.executeRead((tx) => markIn(tx)))?.sealed)
+    if ((await session.executeWrite((tx) => markIn(tx)))?.sealed)
       for (const name of [MARK_CONSTRAINT, CHUNK_CONSTRAINT])
         await session.run(`DROP CONSTRAINT ${name} IF EXISTS`);
     await session.executeWrite(async (tx) => {
@@ -123,6 +123,16 @@ export async function removeMark(driver: Driver, database: string, epoch: number
       await tx.run(`MATCH (m:${MARK_LABEL}) DELETE m`);
     });
   });
+}
+
+/** Rows of a build that are in, by the marks of its chunks. */
+export async function rowsIn(driver: Driver, database: string): Promise<number> {
+  return inDatabase(driver, database, (session) =>
+    session.executeRead(async (tx) => {
+      const { records } = await tx.run(`MATCH (c:${CHUNK_LABEL}) RETURN sum(c.rows) AS rows`);
+      return Number(records[0]?.get('rows') ?? 0);
+    }),
+  );
 }
 
 /** Takes the write lock of the mark and holds it to the end of the transaction. */

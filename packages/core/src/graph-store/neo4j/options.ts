@@ -82,7 +82,7 @@ function refuseUrl(url: string): void {
         ? 'carries a user name or password; they go into store.username and store.password or store.password_file'
         : undefined;
   if (problem === undefined) return;
-  const shown = url.replace(/\/\/[^/]*@/, '//[secret]@');
+  const shown = url.replace(/\/\/.*@/, '//[secret]@');
   throw new GraphshiftError('CONFIG_INVALID', `store.url ${JSON.stringify(shown)} ${problem}`);
 }
 

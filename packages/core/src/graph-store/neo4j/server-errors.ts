@@ -63,8 +63,12 @@ function causes(error: unknown): unknown[] {
   return found;
 }
 
+/** What the driver says at length of every connection that cannot be made, before it says why. */
+const NO_CONNECTION = /^Failed to connect to server\. .*Caused by: (.+)$/s;
+
 function firstLine(error: unknown): string {
-  return messageOf(error).split('\n', 1)[0]?.trim() ?? '';
+  const message = messageOf(error).replace(NO_CONNECTION, 'no connection: $1');
+  return message.split('\n', 1)[0]?.trim() ?? '';
 }
 
 /** Whether the connection broke, so that nobody knows whether the server did what it was asked. */

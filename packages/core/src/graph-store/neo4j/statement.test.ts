@@ -95,6 +95,7 @@ it.each([
 
 it.each([
   ['neo4j://neo4j:hunter2@db.example:7687', 'carries a user name or password'],
+  ['neo4j://neo4j:a/hunter2@db.example:7687', 'must name a host'],
   ['http://db.example', 'must begin with neo4j://'],
   ['neo4j://', 'must name a host'],
 ])('refuses the address %s without saying a password', async (url, problem) => {

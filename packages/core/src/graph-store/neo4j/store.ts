@@ -41,7 +41,7 @@ import { Databases } from './databases.ts';
 import { Fence } from './fence.ts';
 import { readHealth } from './health.ts';
 import { readMark, removeMark } from './load-mark.ts';
-import { ownerName, requireOwn } from './names.ts';
+import { ownerName, requireOwn, snapshotOf } from './names.ts';
 import { accessOf, type Neo4jStoreOptions } from './options.ts';
 import { carryOver } from './parity/carry-over.ts';
 import { parseSchemaFile } from './parity/schema.ts';
@@ -88,6 +88,7 @@ class Neo4jStore implements GraphStore {
       certificates: this.#certificates,
       installation,
       changeTimeoutMs: options.changeTimeoutMs ?? CHANGE_TIMEOUT_MS,
+      log: options.log,
     });
   }
 
@@ -154,6 +155,7 @@ class Neo4jStore implements GraphStore {
   certificate(database: string): Promise<LoadCertificate | undefined> {
     return doing(`read the certificate of ${database}`, async () => {
       const [found] = await this.#databases.named(database);
+      if (found?.away) throw new GraphshiftError('STORE_BUSY', `database ${database} is not online`);
       if (found?.state === 'marked') return (await readMark(this.#connection.driver, database))?.certificate;
       return found?.state === 'complete' ? this.#certificates.find(database) : undefined;
     });
@@ -172,9 +174,12 @@ class Neo4jStore implements GraphStore {
 
   carryOver(database: string, request: CarryOverRequest): Promise<ParityReport> {
     return doing(`carry over to ${database}`, async () => {
+      const readable = await this.#readable(database);
+      // A complete one has no mark that tells.
+      await this.#fence.check(snapshotOf(database)?.customer ?? '', request.epoch);
       const { indexTimeoutMs = INDEX_TIMEOUT_MS, carryPrivileges: privileges = true } = this.#options;
       const settings = { indexTimeoutMs, privileges };
-      return carryOver(this.#connection.driver, await this.#readable(database), request, settings);
+      return carryOver(this.#connection.driver, readable, request, settings);
     });
   }
 

@@ -21,6 +21,8 @@ if there then
   if not yields then return { 0, redis.call('HGET', KEYS[2], 'head') or '' } end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', prefix .. ':state:' .. there, id)
+  redis.call('ZREM', prefix .. ':backlog:' .. customer, id)
+  if redis.call('HGET', KEYS[2], 'head') == id then redis.call('HDEL', KEYS[2], 'head') end
 end
 redis.call('HSET', KEYS[1], 'id', id, 'customer', customer, 'timestamp', timestamp, 'path', path, 'run', (run or 0) + 1,
   'discoveredAt', now, 'endedAt', now, 'holder', '')

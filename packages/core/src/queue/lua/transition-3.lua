@@ -9,14 +9,16 @@
   ARGV[5] expected epoch, or '' where no holder is involved   ARGV[6] new state   ARGV[7] now (ms)
   ARGV[8] fields to set as a JSON object of strings; false removes   ARGV[9] detail for the audit
   ARGV[10] '' or JSON { database, existing: [names], unnamed: how many more or nothing, max,
-    listedAt (server ms), maxLoads or nothing }: room that the
-    new state needs; a reservation that is held is a load under way
+    listedAt (server ms), maxLoads or nothing, needs or nothing }: room that the
+    new state needs; a reservation that is held is a load under way. `needs` has, in bytes, disk { needed, free },
+    memory { needed, free, host } and worker { needed, free, holder }, each or nothing
   ARGV[11] '1' when the deployment starts over (new run)   ARGV[12] '1' when the new state is an end state
   ARGV[13] order (see _head.lua)
   Output: { 'ok', the customer's head or '', run } or { 'missing' | 'state' | 'run' | 'fenced' | 'full' | 'busy',
-    what is there }
+    what is there } or { 'no-disk' | 'no-memory' | 'no-worker-memory', bytes that others have reserved }
 ]]
 --- @include "_head"
+--- @include "_reserved"
 
 local prefix, id, expected, run, epoch, to, now, fields, detail, room, revive, ends, order = unpack(ARGV)
 local state, current_run, current_epoch, customer, timestamp =
@@ -37,8 +39,12 @@ if room ~= '' then
   end
   -- A released reservation counts until a listing that began after its release can have seen its database.
   local reserved = redis.call('HGETALL', KEYS[3])
+  local taken = { disk = 0, memory = 0, worker = 0 }
   for i = 1, #reserved, 2 do
     if reserved[i + 1] == 'held' and reserved[i] ~= room.database then loads = loads + 1 end
+    if room.needs and reserved[i] ~= room.database then
+      add_reserved(taken, prefix, reserved[i], reserved[i + 1], room)
+    end
     if reserved[i + 1] ~= 'held' and tonumber(reserved[i + 1]) < room.listedAt then
       redis.call('HDEL', KEYS[3], reserved[i])
     elseif not names[reserved[i]] and reserved[i] ~= room.database then
@@ -47,6 +53,8 @@ if room ~= '' then
   end
   if not names[room.database] and count >= room.max then return { 'full', tostring(count) } end
   if room.maxLoads and loads >= room.maxLoads then return { 'busy', tostring(loads) } end
+  local short, amount = first_shortage(taken, room.needs or {})
+  if short then return { short, string.format('%.0f', amount) } end
   redis.call('HSET', KEYS[3], room.database, 'held')
 end
 
@@ -72,7 +80,8 @@ if #removed > 0 then redis.call('HDEL', KEYS[1], unpack(removed)) end
 if ends == '1' then redis.call('HSETNX', KEYS[1], 'endedAt', now) end
 if revive == '1' then
   current_run = tostring(redis.call('HINCRBY', KEYS[1], 'run', 1))
-  redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows')
+  redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows',
+    'estimate', 'outcome', 'reserves')
   redis.call('ZADD', prefix .. ':backlog:' .. customer, timestamp, id)
 end
 if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end

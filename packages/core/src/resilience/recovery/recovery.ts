@@ -76,7 +76,7 @@ export class Recovery {
    */
   async recover(id: string, request: RecoveryRequest): Promise<RecoveryReport> {
     const { instances, recoveries, clock, log, deployments } = this.#options;
-    if (!(await instances.find(id))) throw new GraphshiftError('NOT_FOUND', `there is no instance ${id}`);
+    if (!(await instances.find(id))) throw await this.#notThere(id);
     const lease = recoveries.lease(id, `${request.by} ${crypto.randomUUID()}`);
     if (!(await lease.take()))
       throw new GraphshiftError('CONFLICT', `instance ${id} is being recovered by another process`);
@@ -100,13 +100,25 @@ export class Recovery {
     }
   }
 
+  /** Whoever recovers an instance that lives may ask again when it has ended by that. */
+  async #notThere(id: string): Promise<GraphshiftError> {
+    const { recoveries } = this.#options;
+    const [last] = await recoveries.reports({ instance: id, limit: 1 });
+    const raised = (await recoveries.emergencies()).some(({ instance }) => instance === id);
+    const gone = last
+      ? `there is no instance ${id} any more: it has left, or was forgotten, since its ${last.kind} at ${new Date(last.startedAt).toISOString()}`
+      : `there is no instance ${id}`;
+    const end = raised ? `; \`graphshift recover ${id} --dismiss\` ends its emergency` : '';
+    return new GraphshiftError('NOT_FOUND', `${gone}${end}`);
+  }
+
   /**
    * The instance, unless a monitor asks for what was done before.
    * @throws NOT_FOUND, CONFLICT
    */
   async #due(id: string, { kind, silentMs = 0 }: RecoveryRequest): Promise<Instance> {
     const instance = await this.#options.instances.find(id);
-    if (!instance) throw new GraphshiftError('NOT_FOUND', `there is no instance ${id}`);
+    if (!instance) throw await this.#notThere(id);
     if (silentMs === 0) return instance;
     const reports = await this.#options.recoveries.reports({ instance: id });
     const done = reports.some(
@@ -189,7 +201,7 @@ export class Recovery {
     const ended = await recoveries.keep(report, raised);
     const what = raised
       ? `${kind} failed: EMERGENCY: ${raised.reason}`
-      : `${kind} done: ${ids.length} deployments handed on${ended ? '; its emergency is over' : ''}`;
+      : `${kind} done: ${ids.length === 1 ? '1 deployment' : `${ids.length} deployments`} handed on${ended ? '; its emergency is over' : ''}`;
     await deployments.recordAction({ by, action: what, target: instance });
     if (raised) log.error({ instance, step: raised.step }, `EMERGENCY: ${raised.reason}`);
     else log.info({ instance, deployments: ids }, `${instance}: ${what}`);

@@ -54,11 +54,12 @@ export async function release(acts: Acts): Promise<StepResult> {
     if (await wakeUps.takeAway(record.id, run)) locks++;
   }
   const leases = await acts.freeLeases(instance.id);
-  const states = held.map(({ id, state }) => `${id} (${state})`).join(', ') || 'no deployments';
+  const freed = leases.length === 0 ? '' : `, freed leases: ${leases.join(', ')}`;
+  if (held.length === 0) return { found: 'no deployments in its hands', did: `took nothing${freed}` };
   const prepared = acts.kind === 'emergency' ? ', ended what was prepared in the store' : '';
   return {
-    found: states,
-    did: `raised run and epoch of ${acts.released.size}${prepared}, deleted ${locks} job locks, freed leases: ${leases.join(', ') || 'none'}`,
+    found: held.map(({ id, state }) => `${id} (${state})`).join(', '),
+    did: `raised run and epoch of ${acts.released.size}${prepared}, deleted ${counted(locks, 'job lock')}${freed}`,
   };
 }
 
@@ -86,12 +87,18 @@ export async function redistribute(acts: Acts): Promise<StepResult> {
   const customers = new Set([...released.keys()].map((id) => id.slice(0, id.lastIndexOf('@'))));
   for (const customer of customers)
     await wakeUps.ensureHead(deployments, await deployments.chooseHead(customer));
+  if (released.size === 0) return { found: 'nothing that was taken', did: 'handed nothing on' };
   const jobs = await Promise.all([...released.keys()].map((id) => hasJob(acts, id)));
   const waiting = jobs.filter(Boolean).length;
+  const others = released.size - waiting;
   return {
-    found: `${released.size} deployments of ${customers.size} customers`,
-    did: `${waiting} have a job of their new run; the others have ended or gave way to another snapshot`,
+    found: `${counted(released.size, 'deployment')} of ${counted(customers.size, 'customer')}`,
+    did: `jobs of new runs: ${waiting}${others === 0 ? '' : `; ended, or gave way to another snapshot: ${others}`}`,
   };
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 async function hasJob({ deployments, wakeUps }: Acts, id: string): Promise<boolean> {
@@ -114,7 +121,7 @@ export async function verify(acts: Acts): Promise<StepResult> {
   return {
     found: `${broken.length} broken, ${findings.length - broken.length} warnings`,
     did: others
-      ? `nothing is off for ${acts.concerned.size} customers concerned; elsewhere: ${others}`
+      ? `nothing is off for ${counted(acts.concerned.size, 'customer')} concerned; elsewhere: ${others}`
       : 'the doctor finds every promise kept',
   };
 }

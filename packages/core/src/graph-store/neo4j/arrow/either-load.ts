@@ -21,6 +21,10 @@ export class EitherLoad implements Load {
     this.#log = log;
   }
 
+  get kept(): number | undefined {
+    return this.#load.kept;
+  }
+
   async check(): Promise<SnapshotManifest> {
     try {
       return await this.#load.check();

@@ -25,7 +25,7 @@ import {
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../platform/clock.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
-import { refuseMismatch } from '../../embedded/load.ts';
+import { refuseMismatch } from '../../certify.ts';
 import { GdsImport, type GdsImportOptions, type ImportedCount, NoAlias } from './gds-import.ts';
 import { askArrowOffer, askImportActions, chooseLoader } from './loader-choice.ts';
 import { openWireFile } from './wire-source.ts';

@@ -5,6 +5,7 @@
 
 import neo4j, { type Driver, type ManagedTransaction } from 'neo4j-driver';
 import type { LoadMark } from '../../graph-store.ts';
+import { told } from '../bookkeeping.ts';
 import { fencedOut } from '../load-mark.ts';
 
 interface ImportRecord extends LoadMark {
@@ -106,7 +107,7 @@ async function within<T>(
 ): Promise<T> {
   const session = driver.session({ database });
   try {
-    return await session.executeWrite(work);
+    return await told(database, () => session.executeWrite(work));
   } finally {
     await session.close();
   }

@@ -6,9 +6,9 @@ import { systemClock } from '../../../platform/clock.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import type { GroupKind } from '../../../snapshot-source/layout.ts';
+import type { LoadCounts } from '../../certify.ts';
 import { openLoadDriver } from '../bolt/filling.ts';
 import { certifyStations, indexIds, type Stations } from '../bolt/finishing.ts';
-import type { FilledDatabase } from '../bolt/load-commands.ts';
 import type { GroupPlan } from '../bolt/plan.ts';
 import type { Build } from '../bolt/progress-marks.ts';
 import { catalogued, checkFiles, type LoadFiles, type Report, unchanged } from '../load-files.ts';
@@ -116,7 +116,7 @@ function refuseCounts(what: GroupKind, { acknowledged, counted }: ImportedCount)
   throw new GraphshiftError('CERTIFICATE', message, { details: { acknowledged, counted } });
 }
 
-async function finish(report: Report): Promise<FilledDatabase> {
+async function finish(report: Report): Promise<LoadCounts> {
   const current = begun();
   const { build, plan, job, progress, stations } = current;
   const { keepId, indexId, idProperty } = job.settings;

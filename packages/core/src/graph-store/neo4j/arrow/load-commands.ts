@@ -1,8 +1,8 @@
 /** What the loading process is asked, and what it answers; plain data, since it crosses to that process. */
 
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { LoadMark } from '../../graph-store.ts';
-import type { FilledDatabase } from '../bolt/load-commands.ts';
 import type { BoltAccess, BoltSettings } from '../bolt/settings.ts';
 import type { FlightAddress } from './loader-choice.ts';
 
@@ -33,5 +33,5 @@ export type ArrowCommands = {
   /** Ends it: the database is there. */
   relationships: { input: undefined; output: undefined };
   /** Brings the database to what the settings say, and counts. */
-  finish: { input: undefined; output: FilledDatabase };
+  finish: { input: undefined; output: LoadCounts };
 };

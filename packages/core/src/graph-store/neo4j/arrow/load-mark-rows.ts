@@ -7,10 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { type IpcMessage, readStream } from '@graphshift/flight/ipc';
 import { Bool, Int64, Table, tableToIPC, Utf8, type Vector, vectorFromArray } from 'apache-arrow';
 import type { LoadMark } from '../../graph-store.ts';
-
-/** What the mark's node is called and holds; as on a database that was loaded over Bolt. */
-export const MARK_NODE_LABEL = '_GraphshiftLoad';
-const KEY = 'load';
+import { MARK_KEY, MARK_LABEL } from '../load-mark.ts';
 
 /**
  * The messages of a put of this one node.
@@ -19,14 +16,14 @@ const KEY = 'load';
  */
 export async function markMessages(
   mark: LoadMark,
-  id: string | bigint = `${MARK_NODE_LABEL} ${randomUUID()}`,
+  id: string | bigint = `${MARK_LABEL} ${randomUUID()}`,
 ): Promise<IpcMessage[]> {
   const integer = (value: number): Vector => vectorFromArray([BigInt(value)], new Int64());
   const text = (value: string): Vector => vectorFromArray([value], new Utf8());
   const table = new Table({
     nodeId: typeof id === 'bigint' ? vectorFromArray([id], new Int64()) : text(id),
-    labels: text(MARK_NODE_LABEL),
-    key: text(KEY),
+    labels: text(MARK_LABEL),
+    key: text(MARK_KEY),
     customer: text(mark.customer),
     timestamp: integer(mark.timestamp),
     run: integer(mark.run),

@@ -10,14 +10,18 @@ import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { Load, LoadMark, LoadOptions, LoadRequest } from '../../graph-store.ts';
+import { refuseAborted } from '../../loading-process.ts';
 import { isEmpty } from '../bolt/load.ts';
-import type { FilledDatabase } from '../bolt/load-commands.ts';
 import type { BoltLoadContext } from '../bolt/settings.ts';
-import { aborted, ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
+import { ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
 import { fencedOut, readMark } from '../load-mark.ts';
 import { forgetImport, importsUnderWay, recordImport } from './import-records.ts';
 import type { ArrowCommands, FlightAccess } from './load-commands.ts';
+
+/** Several times what the batches under way hold outside of their buffers. */
+const CHILD_HEAP_MB = 256;
 
 export interface ArrowLoadContext extends BoltLoadContext {
   readonly flight: FlightAccess;
@@ -34,7 +38,7 @@ export async function openArrowLoad(
   request: LoadRequest,
   options: LoadOptions = {},
 ): Promise<Load> {
-  if (options.signal?.aborted) throw aborted(request, options.signal);
+  refuseAborted(request, options);
   const database = databaseName(request);
   const { driver, bookkeeping, databases, settings } = context;
   await talking(`open the load of ${database}`, async () => {
@@ -43,7 +47,7 @@ export async function openArrowLoad(
   });
   const scratch = await mkdtemp(join(settings.scratchDirectory, 'graphshift-load-'));
   const module = siblingModule(import.meta.url, 'load-child');
-  return new ArrowLoad(context, { context, request, scratch, options, module });
+  return new ArrowLoad(context, { context, request, scratch, options, module, heapMb: CHILD_HEAP_MB });
 }
 
 /** @throws CONFLICT where it is not ours to drop, FENCED */
@@ -79,7 +83,7 @@ class ArrowLoad extends ChildLoad<ArrowCommands> {
 
   async check(): Promise<SnapshotManifest> {
     const { access, settings, flight, bookkeeping } = this.#context;
-    this.manifest = await this.call('check', {
+    this.manifest = await this.process.call('check', {
       access,
       settings,
       flight,
@@ -93,15 +97,15 @@ class ArrowLoad extends ChildLoad<ArrowCommands> {
   }
 
   async nodes(): Promise<void> {
-    await this.call('nodes', undefined);
+    await this.process.call('nodes', undefined);
   }
 
   async relationships(): Promise<void> {
-    await this.call('relationships', undefined);
+    await this.process.call('relationships', undefined);
   }
 
-  protected finish(): Promise<FilledDatabase> {
-    return this.call('finish', undefined);
+  protected finish(): Promise<LoadCounts> {
+    return this.process.call('finish', undefined);
   }
 
   protected override async sealed(): Promise<void> {

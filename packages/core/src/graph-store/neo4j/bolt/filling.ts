@@ -9,7 +9,7 @@ import { type ChunkPlan, type GroupPlan, LABEL_SEPARATOR, type LoadPlan } from '
 import { type Build, type ChunkState, noteTotals, readChunks } from './progress-marks.ts';
 import { runDisjoint, type Task } from './schedule.ts';
 import type { BoltAccess, BoltSettings } from './settings.ts';
-import { type StagedGroup, selectPart, stageGroup } from './staging.ts';
+import { type StagedGroup, type Stager, selectPart } from './staging.ts';
 import { writeStatement } from './statements.ts';
 import { readerOf } from './values.ts';
 
@@ -18,9 +18,7 @@ export interface Filling {
   readonly duck: Duck;
   readonly plan: LoadPlan;
   readonly settings: BoltSettings;
-  /** The snapshot's directory. */
-  readonly path: string;
-  readonly scratch: string;
+  readonly stager: Stager;
   readonly size: BatchSize;
   /** Called after each batch with its rows, and with a group that is wholly in. */
   readonly onRows: (rows: number) => void;
@@ -60,15 +58,21 @@ export function isFilled(group: GroupPlan, states: ReadonlyMap<number, ChunkStat
   });
 }
 
-/** Writes what is not in the database yet of all groups of a kind. */
+/**
+ * Writes what is not in the database yet of all groups of a kind. While nodes are written, relationships are staged: the
+ * server and DuckDB have little to do at one time otherwise.
+ */
 export async function fill(filling: Filling, kind: GroupKind): Promise<void> {
-  const { build, duck, plan, scratch, settings } = filling;
+  const { build, plan, settings, stager } = filling;
   const states = await readChunks(build);
   const tasks: ChunkTask[] = [];
   const totals = new Map<number, number>();
-  for (const group of plan.groups) {
-    if (group.kind !== kind || isFilled(group, states)) continue;
-    const staged = await stageGroup(duck, group, filling.path, scratch);
+  const missing = plan.groups.filter((group) => !isFilled(group, states));
+  // In the order of the plan, so nodes first.
+  for (const group of missing) stager.stage(group).catch(() => undefined);
+  for (const group of missing) {
+    if (group.kind !== kind) continue;
+    const staged = await stager.stage(group);
     for (const chunk of group.chunks) {
       const rows = staged.rows.get(chunk.part) ?? 0;
       const from = states.get(chunk.key)?.rows ?? 0;

@@ -2,12 +2,12 @@
 
 import neo4j from 'neo4j-driver';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { CertifiedCount } from '../../graph-store.ts';
 import { quoteName } from '../names.ts';
 import { isOutOfMemory } from './failures.ts';
-import type { FilledDatabase } from './load-commands.ts';
 import type { GroupPlan, LoadPlan } from './plan.ts';
-import { type Build, type ChunkState, fenced, readChunks, runAlone } from './progress-marks.ts';
+import { type Build, type ChunkState, fencedByChunk, readChunks, runAlone } from './progress-marks.ts';
 import type { BoltSettings } from './settings.ts';
 import { NODE_CONSTRAINT, NODE_LABEL } from './statements.ts';
 
@@ -38,31 +38,46 @@ export async function indexIds(build: Build, plan: LoadPlan, idProperty: string)
 /**
  * Takes the load label, and an id that does not stay, from every node, some at a time; what is cut goes on with the nodes
  * that still have it.
- * @param onRows called with the nodes done
+ * @param onRows called after each round
  */
 export async function stripNodes(
   build: Build,
+  plan: LoadPlan,
   settings: BoltSettings,
-  onRows: (rows: number) => void,
+  onRows: () => void,
 ): Promise<void> {
   await runAlone(build, `DROP CONSTRAINT ${NODE_CONSTRAINT} IF EXISTS`);
   const id = settings.keepId ? '' : ` REMOVE n.${quoteName(settings.idProperty)}`;
+  const keys = plan.groups.flatMap(({ chunks }) => chunks.map(({ key }) => key)).slice(0, settings.sessions);
   let limit = settings.batchRows * STRIP_FACTOR;
   for (;;) {
-    const rows = await strip(build, id, limit);
-    if (rows === 0) return;
-    if (rows === undefined) limit = Math.floor(limit / 2);
-    else onRows(rows);
+    // Each passes over the nodes of those before it. Where one of them was faster, some are left for the next round.
+    const ended = await Promise.allSettled(
+      keys.map((key, index) => strip(build, key, id, { skip: index * limit, limit })),
+    );
+    const rows = ended.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
+    // The first passes over none.
+    if (rows[0] === 0) return;
+    if (rows.includes(undefined)) limit = Math.floor(limit / 2);
+    onRows();
   }
 }
 
 /** @returns the nodes done, or undefined where the server had no memory for so many */
-async function strip(build: Build, id: string, limit: number): Promise<number | undefined> {
+async function strip(
+  build: Build,
+  key: number,
+  id: string,
+  { skip, limit }: { skip: number; limit: number },
+): Promise<number | undefined> {
   try {
-    return await fenced(build, async (tx) => {
+    return await fencedByChunk(build, key, async (tx) => {
       const { records } = await tx.run(
-        `MATCH (n:${NODE_LABEL}) WITH n LIMIT $limit REMOVE n:${NODE_LABEL}${id} RETURN count(*) AS rows`,
-        { limit: neo4j.int(limit) },
+        `MATCH (n:${NODE_LABEL}) WITH n SKIP $skip LIMIT $limit REMOVE n:${NODE_LABEL}${id} RETURN count(*) AS rows`,
+        { skip: neo4j.int(skip), limit: neo4j.int(limit) },
       );
       return Number(records[0]?.get('rows') ?? 0);
     });
@@ -85,10 +100,7 @@ export interface StationsOf {
  * What was read, sent and acknowledged by the marks, and what the count store says.
  * @throws CERTIFICATE where a label beside the folders' own, or the whole graph, has another number
  */
-export async function certifyCounts(
-  build: Build,
-  plan: LoadPlan,
-): Promise<Omit<FilledDatabase, 'peakMemory'>> {
+export async function certifyCounts(build: Build, plan: LoadPlan): Promise<Omit<LoadCounts, 'peakMemory'>> {
   const states = await readChunks(build);
   // The marks of the chunks and of the load are nodes too.
   return certifyStations(build, plan, { of: (group) => stations(group, states), marks: states.size + 1 });
@@ -99,7 +111,7 @@ export async function certifyStations(
   build: Build,
   plan: LoadPlan,
   { of, marks }: StationsOf,
-): Promise<Omit<FilledDatabase, 'peakMemory'>> {
+): Promise<Omit<LoadCounts, 'peakMemory'>> {
   const labels = labelRows(plan);
   const byLabel = Object.fromEntries(labels);
   const nodes: CertifiedCount[] = [];

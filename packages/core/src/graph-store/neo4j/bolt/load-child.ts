@@ -1,19 +1,20 @@
 /** The loading process: one build, from the first look at the files to the counts of the finished graph. */
 
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { serveParent } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { GroupKind } from '../../../snapshot-source/layout.ts';
+import type { LoadCounts } from '../../certify.ts';
 import { catalogued, checkFiles, type LoadFiles, type Report, unchanged } from '../load-files.ts';
 import { BatchSize } from './batches.ts';
 import { fill, isFilled, openLoadDriver } from './filling.ts';
 import { certifyCounts, indexIds, indexNodes, stripNodes } from './finishing.ts';
-import type { BoltCommands, BoltJob, CheckedJob, FilledDatabase } from './load-commands.ts';
+import type { BoltCommands, BoltJob, CheckedJob } from './load-commands.ts';
 import { type Build, placeChunks, readChunks } from './progress-marks.ts';
+import { Stager } from './staging.ts';
 
 interface Work extends LoadFiles {
   readonly job: BoltJob;
+  readonly stager: Stager;
   readonly build: Build;
   readonly size: BatchSize;
 }
@@ -35,7 +36,8 @@ async function check(job: BoltJob, report: Report): Promise<CheckedJob> {
   const { settings, database, customer, epoch } = job;
   const files = await checkFiles(job, report);
   const build = { driver: openLoadDriver(job.access, settings.sessions), database, customer, epoch };
-  work = { ...files, job, build, size: new BatchSize(settings.batchRows) };
+  const stager = new Stager(files.duck, job.path, job.scratch);
+  work = { ...files, job, stager, build, size: new BatchSize(settings.batchRows) };
   return { manifest: files.manifest, fingerprint: files.plan.fingerprint };
 }
 
@@ -56,17 +58,16 @@ async function nodes(report: Report): Promise<undefined> {
 }
 
 async function fillKind(current: Work, kind: GroupKind, report: Report): Promise<undefined> {
-  const { build, duck, plan, size, job, progress } = current;
+  const { build, duck, plan, stager, size, job, progress } = current;
   const onRows = (rows: number) => {
     progress.rows += rows;
     progress.tell(kind, report);
   };
-  const { settings, path, scratch } = job;
-  await fill({ build, duck, plan, settings, path, scratch, size, onRows }, kind);
+  await fill({ build, duck, plan, settings: job.settings, stager, size, onRows }, kind);
   for (const group of plan.groups) {
     if (group.kind !== kind) continue;
     progress.bytes += group.bytes;
-    await rm(join(job.scratch, `${kind}-${group.index}`), { recursive: true, force: true });
+    await stager.remove(group);
   }
   progress.tell(kind, report, true);
   return undefined;
@@ -77,12 +78,12 @@ async function isWhole({ build, plan }: Work, kind: GroupKind): Promise<boolean>
   return plan.groups.every((group) => group.kind !== kind || isFilled(group, states));
 }
 
-async function finish(report: Report): Promise<FilledDatabase> {
+async function finish(report: Report): Promise<LoadCounts> {
   const { build, plan, job, duck, progress } = begun();
   const { settings } = job;
   duck.close();
   progress.tell('sealing', report, true);
-  await stripNodes(build, settings, () => progress.tell('sealing', report));
+  await stripNodes(build, plan, settings, () => progress.tell('sealing', report));
   if (settings.keepId && settings.indexId) await indexIds(build, plan, settings.idProperty);
   const counts = await certifyCounts(build, plan);
   await build.driver.close();

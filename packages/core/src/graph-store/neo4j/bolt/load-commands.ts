@@ -1,7 +1,7 @@
 /** What the loading process is asked, and what it answers. */
 
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
-import type { CertifiedCount } from '../../graph-store.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { BoltAccess, BoltSettings } from './settings.ts';
 
 export interface BoltJob {
@@ -22,15 +22,6 @@ export interface CheckedJob {
   readonly fingerprint: string;
 }
 
-export interface FilledDatabase {
-  readonly nodes: readonly CertifiedCount[];
-  readonly relationships: readonly CertifiedCount[];
-  /** Rows by every label that they name. */
-  readonly labels?: Readonly<Record<string, number>>;
-  /** In bytes. */
-  readonly peakMemory: number;
-}
-
 /** Progress of a command is a `LoadProgress`. */
 export type BoltCommands = {
   check: { input: BoltJob; output: CheckedJob };
@@ -39,5 +30,5 @@ export type BoltCommands = {
   nodes: { input: undefined; output: undefined };
   relationships: { input: undefined; output: undefined };
   /** Removes what only the load needed, and counts. */
-  finish: { input: undefined; output: FilledDatabase };
+  finish: { input: undefined; output: LoadCounts };
 };

@@ -9,11 +9,16 @@ import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
+import type { LoadCounts } from '../../certify.ts';
 import type { Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
-import { aborted, ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
-import { fencedOut, readMark, type StoredMark, writeMark } from '../load-mark.ts';
-import type { BoltCommands, BoltJob, FilledDatabase } from './load-commands.ts';
+import { refuseAborted } from '../../loading-process.ts';
+import { ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
+import { fencedOut, readMark, rowsIn, type StoredMark, writeMark } from '../load-mark.ts';
+import type { BoltCommands, BoltJob } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
+
+/** Several times what the batches of all sessions hold. */
+const CHILD_HEAP_MB = 256;
 
 /**
  * Makes the database with its mark, or takes over what an earlier run left of it. Of the same files it goes on with: with
@@ -26,12 +31,12 @@ export async function openBoltLoad(
   request: LoadRequest,
   options: LoadOptions = {},
 ): Promise<Load> {
-  if (options.signal?.aborted) throw aborted(request, options.signal);
+  refuseAborted(request, options);
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
   const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
   const module = siblingModule(import.meta.url, 'load-child');
-  return new BoltLoad(context, mark, { context, request, scratch, options, module });
+  return new BoltLoad(context, mark, { context, request, scratch, options, module, heapMb: CHILD_HEAP_MB });
 }
 
 /** @throws CONFLICT, FENCED */
@@ -63,11 +68,16 @@ class BoltLoad extends ChildLoad<BoltCommands> {
   readonly #mark: StoredMark;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
+  #kept: number | undefined;
 
   constructor(context: BoltLoadContext, mark: StoredMark, parts: ChildLoadParts) {
     super(parts);
     this.#context = context;
     this.#mark = mark;
+  }
+
+  get kept(): number | undefined {
+    return this.#kept;
   }
 
   async check(): Promise<SnapshotManifest> {
@@ -82,31 +92,35 @@ class BoltLoad extends ChildLoad<BoltCommands> {
       database: this.database,
       scratch: this.scratch,
     };
-    const { manifest, fingerprint } = await this.call('check', job);
+    const { manifest, fingerprint } = await this.process.call('check', job);
     this.manifest = manifest;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
+      const rows = this.#loaded
+        ? manifest.rows
+        : await talking(`count ${this.database}`, () => rowsIn(this.#context.driver, this.database));
+      if (rows > 0) this.#kept = rows;
     } else {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
         await talking(`begin ${this.database} again`, () => this.#beginAgain());
-      await this.call('place', undefined);
+      await this.process.call('place', undefined);
     }
     return manifest;
   }
 
   async nodes(): Promise<void> {
-    this.refuseEnded();
-    if (!this.#loaded) await this.call('nodes', undefined);
+    this.process.refuseEnded();
+    if (!this.#loaded) await this.process.call('nodes', undefined);
   }
 
   async relationships(): Promise<void> {
-    this.refuseEnded();
-    if (!this.#loaded) await this.call('relationships', undefined);
+    this.process.refuseEnded();
+    if (!this.#loaded) await this.process.call('relationships', undefined);
   }
 
-  protected async finish(): Promise<FilledDatabase> {
-    return this.#loaded ?? (await this.call('finish', undefined));
+  protected async finish(): Promise<LoadCounts> {
+    return this.#loaded ?? (await this.process.call('finish', undefined));
   }
 
   protected async drop(): Promise<void> {

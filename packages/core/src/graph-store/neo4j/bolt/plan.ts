@@ -22,11 +22,15 @@ const RESERVED = /^_graphshift/i;
 /** Between the labels of a row where they are one text; no label has it. */
 export const LABEL_SEPARATOR = '\u001f';
 
-const ROWS_A_NODE_CHUNK = 50_000;
+/** Chunks of nodes are no smaller: each is a query and a transaction at least. */
+const FEWEST_NODES = 20_000;
 const MOST_NODE_CHUNKS = 64;
-/** A type with fewer rows is one chunk, which runs alone: cutting it up would cost more. */
-const ONE_CHUNK_ROWS = 4096;
-const MOST_BUCKETS = 32;
+/** Chunks of relationships are no smaller; a type with few rows is one chunk, which runs alone. */
+const FEWEST_RELATIONSHIPS = 2500;
+/** Eight buckets keep four sessions apart; more are for chunks that would take long to sort. */
+const USUAL_BUCKETS = 8;
+const MOST_BUCKETS = 16;
+const MOST_RELATIONSHIPS = 200_000;
 
 /** Rows of one label set; most labels have one. */
 export interface LabelSet {
@@ -64,7 +68,6 @@ export interface GroupPlan {
 
 export interface LoadPlan {
   readonly groups: readonly GroupPlan[];
-  readonly buckets: number;
   /** Two plans with the same one have the same chunks with the same rows. */
   readonly fingerprint: string;
 }
@@ -75,16 +78,15 @@ export async function planLoad(
   manifest: SnapshotManifest,
   settings: BoltSettings,
 ): Promise<LoadPlan> {
-  const buckets = Math.min(MOST_BUCKETS, Math.max(2, settings.sessions * 2));
   const keys = { next: 0 };
   const groups: GroupPlan[] = [];
   for (const kind of ['nodes', 'relationships'] as const)
     for (const [index, group] of manifest[kind].entries())
-      groups.push(await planGroup({ duck, settings, buckets, keys }, kind, index, group));
+      groups.push(await planGroup({ duck, settings, keys }, kind, index, group));
   const [version] = await duck.rows('SELECT version() AS version');
   const { idProperty, keepId } = settings;
   const basis = {
-    version: 1,
+    version: 2,
     duckdb: version?.version,
     hash: manifest.contentHash,
     idProperty,
@@ -92,13 +94,12 @@ export async function planLoad(
     groups,
   };
   const fingerprint = createHash('sha256').update(JSON.stringify(basis)).digest('hex');
-  return { groups, buckets, fingerprint };
+  return { groups, fingerprint };
 }
 
 interface Planner {
   readonly duck: Duck;
   readonly settings: BoltSettings;
-  readonly buckets: number;
   readonly keys: { next: number };
 }
 
@@ -116,8 +117,7 @@ async function planGroup(
   const properties = await planProperties(planner, view, kind, group);
   const column = group.columns[1];
   const labelSets = kind === 'nodes' && column ? await labelSetsOf(planner.duck, view, group, column) : [];
-  const cut =
-    kind === 'nodes' ? cutNodes(ids, group.rows) : cutRelationships(ids, group.rows, planner.buckets);
+  const cut = kind === 'nodes' ? cutNodes(ids, group.rows) : cutRelationships(ids, group.rows);
   return {
     kind,
     index,
@@ -191,21 +191,37 @@ interface Cut {
 }
 
 function cutNodes(ids: readonly string[], rows: number): Cut {
-  const count = Math.min(MOST_NODE_CHUNKS, Math.ceil(rows / ROWS_A_NODE_CHUNK));
+  if (rows === 0) return { parts: [] };
+  const count = Math.min(MOST_NODE_CHUNKS, powerBelow(rows / FEWEST_NODES));
   const parts = Array.from({ length: count }, (_, part) => ({ part, buckets: [] }));
   return count > 1 ? { part: `hash(${ids[0]}) % ${count}`, parts } : { parts };
 }
 
-function cutRelationships(ids: readonly string[], rows: number, buckets: number): Cut {
-  const all = Array.from({ length: buckets }, (_, bucket) => bucket);
+/** By rows alone, so that it is the same with other settings. */
+function cutRelationships(ids: readonly string[], rows: number): Cut {
   if (rows === 0) return { parts: [] };
-  if (rows <= ONE_CHUNK_ROWS) return { parts: [{ part: 0, buckets: all }] };
-  const [source, target] = ids.map((id) => `hash(${id}) % ${buckets}`);
+  // A chunk of two buckets of n has 2 / n² of the rows.
+  const fit = powerBelow(Math.sqrt((rows * 2) / FEWEST_RELATIONSHIPS));
+  const needed = 2 * powerBelow(Math.sqrt((rows * 2) / MOST_RELATIONSHIPS));
+  const count = Math.min(fit, MOST_BUCKETS, Math.max(USUAL_BUCKETS, needed));
+  if (count === 1) return { parts: [{ part: 0, buckets: bucketsOf(0, 1) }] };
+  const [source, target] = ids.map((id) => `hash(${id}) % ${count}`);
+  const all = Array.from({ length: count }, (_, bucket) => bucket);
   const parts = all.flatMap((low) =>
     all.slice(low).map((high) => ({
-      part: low * buckets + high,
-      buckets: low === high ? [low] : [low, high],
+      part: low * count + high,
+      buckets: [...bucketsOf(low, count), ...(low === high ? [] : bucketsOf(high, count))],
     })),
   );
-  return { part: `least(${source}, ${target}) * ${buckets} + greatest(${source}, ${target})`, parts };
+  return { part: `least(${source}, ${target}) * ${count} + greatest(${source}, ${target})`, parts };
+}
+
+/** A bucket of a coarse cut as those of the finest, so that types with different cuts keep apart as well. */
+function bucketsOf(bucket: number, count: number): number[] {
+  return Array.from({ length: MOST_BUCKETS / count }, (_, step) => bucket + step * count);
+}
+
+/** The greatest power of two that is not above it, and at least one. */
+function powerBelow(value: number): number {
+  return value < 2 ? 1 : 2 ** Math.floor(Math.log2(value));
 }

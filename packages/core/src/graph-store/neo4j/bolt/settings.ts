@@ -52,7 +52,7 @@ export const BOLT_DEFAULTS = {
   indexId: true,
   sessions: 4,
   batchRows: 10_000,
-  duckBytes: 80 * 2 ** 20,
+  duckBytes: 48 * 2 ** 20,
   threads: 1,
   decimals: 'float',
   unsigned: 'refuse',

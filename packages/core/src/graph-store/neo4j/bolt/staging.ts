@@ -10,20 +10,58 @@ import type { GroupPlan } from './plan.ts';
 /** Rows of a row group; many files are written at one time, and each holds one in memory. */
 const ROW_GROUP = 8192;
 
+/** Rows that wait in memory until they are written to the files of their parts; DuckDB's own is 524,288. */
+const WAITING_ROWS = 32_768;
+
 /** Where a group's files are, and the rows of each of its parts. */
 export interface StagedGroup {
   readonly directory: string;
   readonly rows: ReadonlyMap<number, number>;
 }
 
-/** @param path the snapshot's directory */
-export async function stageGroup(
+/** Stages groups one after the other, each once, while others are written. */
+export class Stager {
+  readonly #duck: Duck;
+  readonly #path: string;
+  readonly #scratch: string;
+  readonly #staged = new Map<GroupPlan, Promise<StagedGroup>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param path the snapshot's directory */
+  constructor(duck: Duck, path: string, scratch: string) {
+    this.#duck = duck;
+    this.#path = path;
+    this.#scratch = scratch;
+  }
+
+  stage(group: GroupPlan): Promise<StagedGroup> {
+    const known = this.#staged.get(group);
+    if (known) return known;
+    const staged = this.#last.then(() =>
+      stageGroup(this.#duck, group, this.#path, directoryOf(this.#scratch, group)),
+    );
+    // A failure is for whoever needs this group.
+    this.#last = staged.catch(() => undefined);
+    this.#staged.set(group, staged);
+    return staged;
+  }
+
+  /** Removes the files of a group that is in the database. */
+  async remove(group: GroupPlan): Promise<void> {
+    await rm(directoryOf(this.#scratch, group), { recursive: true, force: true });
+  }
+}
+
+function directoryOf(scratch: string, { kind, index }: GroupPlan): string {
+  return join(scratch, `${kind}-${index}`);
+}
+
+async function stageGroup(
   duck: Duck,
   group: GroupPlan,
   path: string,
-  scratch: string,
+  directory: string,
 ): Promise<StagedGroup> {
-  const directory = join(scratch, `${group.kind}-${group.index}`);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   const selects = [
@@ -35,6 +73,7 @@ export async function stageGroup(
     `${quoteIdentifier(ROW_COLUMN)} AS r`,
     `CAST(${group.part ?? '0'} AS INTEGER) AS part`,
   ];
+  await duck.run(`SET partitioned_write_flush_threshold = ${WAITING_ROWS}`);
   // One part each is a file each: what reads a chunk reads nothing else.
   await duck.run(
     `COPY (SELECT ${selects.join(', ')} FROM ${viewOf(group.kind, group.index)}) TO ${quoteString(directory)}
@@ -66,7 +105,9 @@ export function selectPart(group: GroupPlan, staged: StagedGroup, part: number, 
     ...group.properties.map((_, index) => `p${index}`),
     ...labels,
   ];
+  // Neighbours in a batch are neighbours in the server's index and store: a quarter of its time for relationships.
+  const order = [...labels, ...group.ids.map((_, index) => `k${index}`), 'f', 'r'];
   const files = quoteString(join(staged.directory, `part=${part}`, '*.parquet'));
   return `SELECT ${columns.join(', ')} FROM read_parquet(${files}, hive_partitioning = false)
-    ORDER BY ${[...labels, 'f', 'r'].join(', ')}${from > 0 ? ` OFFSET ${from}` : ''}`;
+    ORDER BY ${order.join(', ')}${from > 0 ? ` OFFSET ${from}` : ''}`;
 }

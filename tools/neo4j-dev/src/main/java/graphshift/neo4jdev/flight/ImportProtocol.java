@@ -16,6 +16,8 @@ import org.neo4j.logging.Log;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * What GDS answers to a client that imports a whole database: four actions and the puts between
@@ -25,6 +27,9 @@ final class ImportProtocol extends NoOpFlightProducer {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> ACTIONS =
             List.of("CREATE_DATABASE", "NODE_LOAD_DONE", "RELATIONSHIP_LOAD_DONE", "ABORT");
+
+    private static final int LOOKS = 10;
+    private static final long BETWEEN_LOOKS_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     private final Imports imports;
     private final BufferAllocator allocator;
@@ -85,13 +90,23 @@ final class ImportProtocol extends NoOpFlightProducer {
                                 kind,
                                 stream,
                                 allocator,
-                                context::isCancelled,
+                                () -> wasCancelled(context),
                                 () -> acknowledge(acknowledgements));
                 acknowledgements.onCompleted();
             } catch (IOException | RuntimeException failure) {
                 acknowledgements.onError(told("PUT_COMMAND", failure));
             }
         };
+    }
+
+    /**
+     * gRPC marks a call as cancelled only after it has ended the stream, on another thread: a look at
+     * once took one cancelled put in three for whole.
+     */
+    private static boolean wasCancelled(CallContext context) {
+        for (int look = 0; look < LOOKS && !context.isCancelled(); look++)
+            LockSupport.parkNanos(BETWEEN_LOOKS_NANOS);
+        return context.isCancelled();
     }
 
     private void acknowledge(StreamListener<PutResult> acknowledgements) {
