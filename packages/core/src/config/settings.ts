@@ -162,6 +162,12 @@ const store = z.strictObject({
     .enum(['auto', 'bolt', 'arrow'])
     .default('auto')
     .describe('Neo4j: how rows go in: auto (what the server offers), bolt or arrow'),
+  arrow_url: z
+    .string()
+    .optional()
+    .describe(
+      'Neo4j, arrow: where Arrow Flight is, as grpc://HOST:PORT, or grpc+tls://HOST:PORT for TLS; default: as the server says',
+    ),
   sessions: whole(1, 64).default(4).describe('Neo4j, bolt: transactions of one load at a time'),
   batch_rows: whole(100, 1_000_000).default(10_000).describe('Neo4j, bolt: rows of one transaction at most'),
   keep_id: yesOrNo.default(true).describe('Neo4j: whether the id stays as a property of the nodes'),

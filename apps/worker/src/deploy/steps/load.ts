@@ -99,7 +99,9 @@ async function saySharing(held: HeldDeployment, work: Load, bytes: number): Prom
   if (work.chunks !== undefined) return held.say(`shared: ${work.chunks} chunks, which any worker may load`);
   if (leastBytes === 0 || bytes < leastBytes || told.has(store)) return;
   told.add(store);
-  await held.say(`not shared, though larger than chunk_min_bytes: one process does the loads of this store`);
+  await held.say(
+    'not shared, though as large as chunk_min_bytes: the loader of this store fills a database from one process',
+  );
 }
 
 type Outcome = NonNullable<HeldDeployment['record']['outcome']>;
