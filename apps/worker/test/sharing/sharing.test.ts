@@ -3,21 +3,20 @@
 import { appendFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { useNeo4j } from '@graphshift/testkit';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Ground, PATIENCE, type Size } from './ground.ts';
 
-const SIZE: Size = { people: 6000, files: 6 };
+const SIZE: Size = { people: 3000, files: 4 };
 const T = 1_700_000_000;
 
 const server = useNeo4j({ own: true, maxDatabases: 50 });
 let ground: Ground;
 
 beforeAll(async () => {
-  if (!server.problem) ground = await Ground.open(server);
+  if (server.problem) return;
+  ground = await Ground.open(server);
+  await Promise.all([ground.work(), ground.work()]);
 }, 300_000);
-afterEach(async () => {
-  for (const worker of ground?.workers ?? []) await ground.kill(worker);
-});
 afterAll(() => ground?.close());
 
 /** Waits until some rows are in. */
@@ -30,7 +29,6 @@ async function underWay(customer: string, rows = 1): Promise<void> {
 
 it('is loaded by the workers together, and everybody sees how far it is and who loads', async () => {
   await ground.write('together', T, SIZE);
-  const [one, two] = [await ground.work(), await ground.work()];
   const id = await ground.discover('together', T);
   const seen = new Set<string>();
   let most = 0;
@@ -44,10 +42,10 @@ it('is loaded by the workers together, and everybody sees how far it is and who 
   }, PATIENCE);
   await ground.expectExact('together', T, SIZE);
   const record = await ground.record(id);
-  expect(record.chunksTotal).toBeGreaterThan(10);
+  expect(record.chunksTotal).toBeGreaterThan(6);
   expect(record.chunks).toBe(record.chunksTotal);
   // Each worker says of itself what it has loaded of another's.
-  const helped = [one, two].map(
+  const helped = ground.workers.map(
     ({ lines }) => lines.filter((line) => /loaded chunk \d+ of \d+/.test(line)).length,
   );
   expect(Math.max(...helped)).toBeGreaterThan(0);
@@ -61,21 +59,8 @@ it('is loaded by the workers together, and everybody sees how far it is and who 
   expect(await ground.backend.redis.keys('*ledger*')).toEqual([]);
 }, 300_000);
 
-it('comes to its end with one worker', async () => {
-  await ground.write('alone', T, SIZE);
-  await ground.work();
-  await ground.reaches(await ground.discover('alone', T), 'live');
-  await ground.expectExact('alone', T, SIZE);
-  expect(await ground.backend.chunkJobs.queue.getJobCounts('waiting', 'active')).toEqual({
-    waiting: 0,
-    active: 0,
-  });
-}, 300_000);
-
 it('ends for everybody when it is cancelled, and what was built goes', async () => {
   await ground.write('cancelled', T, SIZE);
-  await ground.work();
-  await ground.work();
   const id = await ground.discover('cancelled', T);
   await underWay('cancelled');
   await ground.backend.operations.cancel(id, 'test');
@@ -92,26 +77,21 @@ it('ends for everybody when it is cancelled, and what was built goes', async () 
 
 it('is a dead letter that names file and column when a chunk cannot be read, whoever finds out', async () => {
   const path = await ground.write('broken', T, SIZE);
-  const file = join(path, 'relationships', 'KNOWS', '7.parquet');
-  const [one] = [await ground.work(), await ground.work()];
+  const file = join(path, 'relationships', 'KNOWS', '5.parquet');
   const id = await ground.discover('broken', T);
   await underWay('broken');
-  expect(one.lines.length).toBeGreaterThan(0);
   // A page is damaged when it is too late for the check: size and time stay what they were.
   await damage(file);
   const { error } = await ground.reaches(id, 'dead');
-  expect(error?.message).toMatch(/relationships\/KNOWS\/7\.parquet/);
+  expect(error?.message).toMatch(/relationships\/KNOWS\/5\.parquet/);
   expect(['FILE_UNREADABLE', 'SNAPSHOT_CHANGED']).toContain(error?.code);
 }, 300_000);
 
 it('goes on from the database when Redis was emptied', async () => {
-  const path = await ground.write('emptied', T, SIZE);
-  await ground.work();
-  await ground.work();
+  await ground.write('emptied', T, SIZE);
   await ground.discover('emptied', T);
   await underWay('emptied', SIZE.people / 2);
   await ground.installation.redis.flush();
-  expect(path).toContain('emptied');
   const before = (await ground.written('emptied', T)) ?? 0;
   const id = await ground.discover('emptied', T);
   const { epoch } = await ground.reaches(id, 'live');
@@ -120,10 +100,10 @@ it('goes on from the database when Redis was emptied', async () => {
   expect(before).toBeGreaterThan(0);
 }, 300_000);
 
-it('makes a ledger that was lost again', async () => {
+it('comes to its end with one worker, which makes a ledger that was lost again', async () => {
   await ground.write('forgotten', T, SIZE);
-  await ground.work();
-  await ground.work();
+  const [one] = ground.workers;
+  if (one) await ground.kill(one);
   const id = await ground.discover('forgotten', T);
   await underWay('forgotten');
   const { redis, keys } = ground.backend;
@@ -131,6 +111,10 @@ it('makes a ledger that was lost again', async () => {
   await ground.reaches(id, 'live');
   await ground.expectExact('forgotten', T, SIZE);
   expect((await ground.record(id)).attempts).toBe(0);
+  expect(await ground.backend.chunkJobs.queue.getJobCounts('waiting', 'active')).toEqual({
+    waiting: 0,
+    active: 0,
+  });
 }, 300_000);
 
 /** Bytes in the middle of a file become others. */
