@@ -15,14 +15,18 @@ export interface RetryRules {
   readonly base: number;
 }
 
+/** After which a chunk is offered again that was taken by a process which cannot load it. */
+const ELSEWHERE_MS = 5000;
+
 /**
  * @param tries that failed before
  * @param what names the chunk in the message of an error that ends the load
  */
 export function endOfFailed(error: unknown, tries: number, what: string, rules: RetryRules): ChunkEnd {
   const known = asGraphshiftError(error);
-  // Whoever was stopped says nothing against the chunk.
-  if (known.code === 'ABORTED') return { kind: 'back' };
+  // Whoever was stopped, or cannot load it, says nothing against the chunk.
+  if (known.code === 'ABORTED')
+    return { kind: 'back', delayMs: known.details.elsewhere === true ? ELSEWHERE_MS : 0 };
   // Somebody took the whole load over, or moved the customer's alias by hand: its holder finds out which.
   if (known.code === 'FENCED') return { kind: 'fatal', error: known.toRecord() };
   const fatal = fatalError(known, tries, rules.maxRetries);

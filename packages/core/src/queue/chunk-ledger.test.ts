@@ -73,7 +73,7 @@ it('brings a chunk that failed back after a while, and tells how often it did', 
   expect(await ledger.take(LOAD, 'two', 3)).toMatchObject({ kind: 'early' });
   await ledger.end(await taken('one', 2), { kind: 'failed', delayMs: 0 });
   expect(await taken('two', 2)).toMatchObject({ chunk: 2, tries: 1 });
-  await ledger.end(await taken('one', 1), { kind: 'back' });
+  await ledger.end(await taken('one', 1), { kind: 'back', delayMs: 0 });
   expect(await taken('two', 1)).toMatchObject({ chunk: 1, tries: 0 });
 });
 

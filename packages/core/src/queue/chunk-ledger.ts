@@ -55,7 +55,7 @@ export type KeepAnswer = 'ok' | 'lost' | LedgerRefusal;
 
 export type ChunkEnd =
   | { readonly kind: 'done'; readonly rows: number }
-  | { readonly kind: 'back' }
+  | { readonly kind: 'back'; readonly delayMs: number }
   | { readonly kind: 'failed'; readonly delayMs: number }
   | { readonly kind: 'fatal'; readonly error: ErrorRecord };
 
@@ -193,11 +193,10 @@ function detailOf(how: ChunkEnd): string | number {
     case 'done':
       return how.rows;
     case 'failed':
+    case 'back':
       return Math.round(how.delayMs);
     case 'fatal':
       return JSON.stringify(how.error);
-    case 'back':
-      return '';
   }
 }
 

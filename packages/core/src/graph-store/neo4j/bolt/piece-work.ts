@@ -12,7 +12,14 @@ import { createView, type RowRange, viewOf } from '../../../snapshot-source/view
 import type { BatchSize } from './batches.ts';
 import { isOfServer } from './failures.ts';
 import { fill } from './filling.ts';
-import { groupOf, type PieceFile, type PiecePlan, type SharedGroup, type SharedPlan } from './pieces.ts';
+import {
+  cutterOf,
+  groupOf,
+  type PieceFile,
+  type PiecePlan,
+  type SharedGroup,
+  type SharedPlan,
+} from './pieces.ts';
 import type { Build } from './progress-marks.ts';
 import type { BoltSettings } from './settings.ts';
 import { Stager } from './staging.ts';
@@ -37,6 +44,7 @@ export interface PieceWork {
  */
 export async function loadPiece(work: PieceWork, piece: PiecePlan): Promise<void> {
   const path = resolve(work.path);
+  await refuseOtherCut(work);
   const before = await unmoved(path, piece.files);
   try {
     await fillPiece(work, path, before, piece);
@@ -47,6 +55,15 @@ export async function loadPiece(work: PieceWork, piece: PiecePlan): Promise<void
     throw await readFailure(work.duck, path, piece.files, error).catch(() => error);
   }
   await unmoved(path, piece.files);
+}
+
+/** Where workers are upgraded one after the other, others load the chunk. @throws ABORTED */
+async function refuseOtherCut({ duck, shared: { cutBy } }: PieceWork): Promise<void> {
+  const own = await cutterOf(duck);
+  if (own === cutBy) return;
+  throw new GraphshiftError('ABORTED', `rows are cut by ${cutBy}, and this process has ${own}`, {
+    details: { elsewhere: true },
+  });
 }
 
 async function fillPiece(

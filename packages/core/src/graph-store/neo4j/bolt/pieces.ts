@@ -54,6 +54,8 @@ export interface SharedGroup extends Omit<GroupPlan, 'part' | 'chunks'> {
 
 /** What all pieces have in common, beside what each process sets for itself. */
 export interface SharedPlan {
+  /** By what rows were cut: another DuckDB may hash and order them otherwise. */
+  readonly cutBy: string;
   readonly idProperty: string;
   readonly groups: readonly SharedGroup[];
 }
@@ -118,7 +120,14 @@ export async function sharePlan(
   }
   const basis = JSON.stringify([plan.fingerprint, pieces]);
   const fingerprint = createHash('sha256').update(basis).digest('hex');
-  return { plan: { groups, fingerprint }, shared: { idProperty, groups: shared }, pieces };
+  const cutBy = await cutterOf(duck);
+  return { plan: { groups, fingerprint }, shared: { cutBy, idProperty, groups: shared }, pieces };
+}
+
+/** How this process cuts rows. */
+export async function cutterOf(duck: Duck): Promise<string> {
+  const [found] = await duck.rows('SELECT version() AS version');
+  return `DuckDB ${found?.version}`;
 }
 
 /** A piece as a group of its own. */
