@@ -24,6 +24,8 @@ import { chunkInWords, endOfFailed } from './chunk-end.ts';
 const LOOK_EVERY_MS = 250;
 /** Jobs of one customer on the queue, for each chunk that all workers can load at one time. */
 const JOBS_A_SLOT = 2;
+/** How soon it is seen that the last chunk has come in, or that one is free again. */
+const WAIT_MS = 100;
 /** How often workers are counted and lost jobs are looked for, in looks. */
 const LOOKS_A_CENSUS = 20;
 /** A ledger that says more than the database does is made again so often. */
@@ -142,7 +144,7 @@ class Turn {
       else {
         const view = await ledger.look(this.#load);
         if (view.kind === 'ok' && view.todo + view.taken === 0 && !view.fatal) return;
-        await clock.sleep(LOOK_EVERY_MS, held.signal);
+        await clock.sleep(WAIT_MS, held.signal);
       }
     }
   }

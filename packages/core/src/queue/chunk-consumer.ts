@@ -157,8 +157,9 @@ export class ChunkConsumer implements Service {
     const { handle, meter } = this.#options;
     const id = job.id ?? '';
     if (isNewerPayload(job.data)) return this.#delay(job, token, NEWER_PAYLOAD_DELAY_MS);
-    // A fetch that was under way when the worker was told to stop may still bring one.
-    if (worker.isPaused()) return this.#delay(job, token, UNTOUCHED_DELAY_MS);
+    // A fetch that was under way when the worker was told to stop, or its slot was taken, may still bring one.
+    if (worker.isPaused() || this.#running.size >= this.#options.slots())
+      return this.#delay(job, token, UNTOUCHED_DELAY_MS);
     const payload = chunkPayload.parse(job.data);
     const controller = new AbortController();
     this.#running.set(id, controller);
