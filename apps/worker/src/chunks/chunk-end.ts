@@ -25,8 +25,8 @@ const ELSEWHERE_MS = 5000;
 export function endOfFailed(error: unknown, tries: number, what: string, rules: RetryRules): ChunkEnd {
   const known = asGraphshiftError(error);
   // Whoever was stopped, or cannot load it, says nothing against the chunk.
-  if (known.code === 'ABORTED')
-    return { kind: 'back', delayMs: known.details.elsewhere === true ? ELSEWHERE_MS : 0 };
+  const elsewhere = known.code === 'ROOT_UNREADABLE' || known.details.elsewhere === true;
+  if (known.code === 'ABORTED' || elsewhere) return { kind: 'back', delayMs: elsewhere ? ELSEWHERE_MS : 0 };
   // Somebody took the whole load over, or moved the customer's alias by hand: its holder finds out which.
   if (known.code === 'FENCED') return { kind: 'fatal', error: known.toRecord() };
   const fatal = fatalError(known, tries, rules.maxRetries);

@@ -137,13 +137,14 @@ class Turn {
     const { clock } = held.context.backend;
     while (!this.#ended) {
       held.throwIfAborted();
-      const taken = await ledger.take(this.#load, held.context.holder);
-      if (taken.kind === 'taken') await this.#loadOwn(taken);
+      const taken = await this.#asked(() => ledger.take(this.#load, held.context.holder));
+      if (!taken) await clock.sleep(LOOK_EVERY_MS, held.signal);
+      else if (taken.kind === 'taken') await this.#loadOwn(taken);
       else if (taken.kind === 'missing') await this.#open();
       else if (taken.kind === 'over') await this.#refuseOver();
       else {
-        const view = await ledger.look(this.#load);
-        if (view.kind === 'ok' && view.todo + view.taken === 0 && !view.fatal) return;
+        const view = await this.#asked(() => ledger.look(this.#load));
+        if (view?.kind === 'ok' && view.todo + view.taken === 0 && !view.fatal) return;
         await clock.sleep(WAIT_MS, held.signal);
       }
     }
@@ -173,31 +174,52 @@ class Turn {
     const stop = backend.clock.every(ledger.tellEveryMs, async () => {
       await ledger.keep(taken, rows).catch(() => 'ok');
     });
+    const failure = await this.#round.load(chunk, { onRows }).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    stop();
+    // What cannot be told is found out again: the chunk is free after a while, and whole.
+    if (!failure) await this.#asked(() => ledger.end(taken, { kind: 'done', rows }));
+    else await this.#settle(taken, chunk, failure.error);
+  }
+
+  /** @throws what ends the load */
+  async #settle(taken: TakenChunk, { kind, name }: LoadChunk, error: unknown): Promise<void> {
+    const { held, ledger, totals } = this.#options;
+    held.throwIfAborted();
+    const { max_retries: maxRetries, retry_backoff_base: base } = held.context.backend.settings.orchestrator;
+    const what = chunkInWords({ chunk: taken.chunk, kind, name }, totals().chunks);
+    const end = endOfFailed(error, taken.tries, what, { maxRetries, base });
+    const answer = await this.#asked(() => ledger.end(taken, end));
+    if (end.kind === 'fatal' && answer === 'ok') throw GraphshiftError.fromRecord(end.error);
+    held.log.warn({ err: error }, `${this.#load.deployment}: ${what}: ${messageOf(error)}`);
+  }
+
+  /** While Redis does not answer the load goes on, until the job's lock is lost. @returns undefined then */
+  async #asked<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
     try {
-      await this.#round.load(chunk, { onRows });
-      await ledger.end(taken, { kind: 'done', rows });
+      return await ask();
     } catch (error) {
-      held.throwIfAborted();
-      const { max_retries: maxRetries, retry_backoff_base: base } = backend.settings.orchestrator;
-      const what = chunkInWords({ ...chunk, chunk: chunk.number }, this.#options.totals().chunks);
-      const end = endOfFailed(error, taken.tries, what, { maxRetries, base });
-      const answer = await ledger.end(taken, end);
-      if (end.kind === 'fatal' && answer === 'ok') throw GraphshiftError.fromRecord(end.error);
-      held.log.warn({ err: error }, `${this.#load.deployment}: ${what}: ${messageOf(error)}`);
-    } finally {
-      stop();
+      this.#options.held.log.debug({ err: error }, `ledger: ${messageOf(error)}`);
+      return undefined;
     }
   }
 
   /** Hands out, tells how far it is, and ends the turn when a chunk has failed for good. */
   async #tend(): Promise<void> {
-    const { ledger, held } = this.#options;
-    if (this.#looks++ % LOOKS_A_CENSUS === 0) await this.#census();
-    const view = await ledger.look(this.#load);
+    const { ledger } = this.#options;
+    const view = await this.#asked(() => ledger.look(this.#load));
     // Whoever takes the next chunk makes it again, or learns that the load is over.
-    if (view.kind !== 'ok') return;
+    if (view?.kind !== 'ok') return;
     if (view.fatal) throw view.fatal;
     this.#report(view);
+    await this.#asked(() => this.#handOut());
+  }
+
+  async #handOut(): Promise<void> {
+    const { ledger, held } = this.#options;
+    if (this.#looks++ % LOOKS_A_CENSUS === 0) await this.#census();
     for (const { chunk, offer } of await ledger.offer(this.#load, this.#limit, held.context.holder))
       await this.#offer(chunk, offer);
   }

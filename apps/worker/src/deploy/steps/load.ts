@@ -56,7 +56,8 @@ export async function load(held: HeldDeployment): Promise<void> {
       loaders: undefined,
     });
     held.certificate = certificate;
-    await learn(held, outcome);
+    // What others helped with, or might have, took no time that one worker takes.
+    if (work.chunks === undefined) await learn(held, outcome);
     await held.say(`loaded ${rows} rows in ${seconds.toFixed(1)} s (${Math.round(rows / seconds)} rows/s)`, {
       rows,
       seconds,
