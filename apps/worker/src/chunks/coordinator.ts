@@ -75,10 +75,8 @@ class Turn {
   readonly #jobs = new Map<number, string>();
   /** Rows that the database had of chunks when the ledger was made. */
   #kept = 0;
-  #done = 0;
   #looks = 0;
   #limit = JOBS_A_SLOT;
-  #loaders: readonly string[] = [];
   #ended = false;
   #failed: ((error: unknown) => void) | undefined;
 
@@ -125,10 +123,9 @@ class Turn {
     const missing = chunks.filter(({ number }) => !standing.get(number)?.whole);
     // The large ones first, so that the last to end are small.
     const todo = [...missing].sort((one, other) => other.rows - one.rows);
-    this.#done = chunks.length - missing.length;
     this.#jobs.clear();
-    if (this.#ended || !(await this.#options.ledger.open(this.#load, plan, this.#done, todo)))
-      throw this.#over();
+    const done = chunks.length - missing.length;
+    if (this.#ended || !(await this.#options.ledger.open(this.#load, plan, done, todo))) throw this.#over();
   }
 
   /** Takes chunks until there are none left that this or another process has. */
@@ -151,9 +148,9 @@ class Turn {
   }
 
   /** @throws why nothing can be taken any more */
-  async #refuseOver(): Promise<never> {
-    const view = await this.#options.ledger.look(this.#load);
-    throw view.kind === 'ok' && view.fatal ? view.fatal : this.#over();
+  async #refuseOver(): Promise<void> {
+    const view = await this.#asked(() => this.#options.ledger.look(this.#load));
+    if (view) throw view.kind === 'ok' && view.fatal ? view.fatal : this.#over();
   }
 
   #over(): GraphshiftError {
@@ -258,8 +255,6 @@ class Turn {
     const { onProgress, totals } = this.#options;
     const { rows: rowsTotal, bytes: bytesTotal, chunks: chunksTotal } = totals();
     const { kind, before, chunks } = this.#round;
-    this.#done = done;
-    this.#loaders = holders;
     const all = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
     const share = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0) * (done / Math.max(1, chunks.length));
     onProgress({
@@ -268,7 +263,7 @@ class Turn {
       rowsTotal,
       bytes: before.bytes + Math.round(share),
       bytesTotal,
-      shared: { chunks: this.#before + done, chunksTotal, loaders: this.#loaders },
+      shared: { chunks: this.#before + done, chunksTotal, loaders: holders },
     });
   }
 
