@@ -78,6 +78,8 @@ class Turn {
   #looks = 0;
   #limit = JOBS_A_SLOT;
   #ended = false;
+  /** The look under way: it may still hand a chunk out. */
+  #tended: Promise<void> = Promise.resolve();
   #failed: ((error: unknown) => void) | undefined;
 
   constructor(options: CoordinatorOptions, round: SharedRound, before: number) {
@@ -99,7 +101,10 @@ class Turn {
     let tending: (() => void) | undefined;
     try {
       await this.#open();
-      const tend = () => this.#tend().catch((error: unknown) => this.#failed?.(error));
+      const tend = () => {
+        this.#tended = this.#tend().catch((error: unknown) => this.#failed?.(error));
+        return this.#tended;
+      };
       await tend();
       tending = held.context.backend.clock.every(LOOK_EVERY_MS, tend);
       const work = this.#work();
@@ -109,7 +114,8 @@ class Turn {
       // What is still under way here must make no new ledger.
       this.#ended = true;
       tending?.();
-      await this.#close(ledger);
+      await this.#tended;
+      await this.#removeJobs(() => ledger.close(this.#load));
     }
     const standing = await this.#round.standing();
     return this.#round.chunks.filter(({ number }) => !standing.get(number)?.whole).length;
@@ -123,7 +129,7 @@ class Turn {
     const missing = chunks.filter(({ number }) => !standing.get(number)?.whole);
     // The large ones first, so that the last to end are small.
     const todo = [...missing].sort((one, other) => other.rows - one.rows);
-    this.#jobs.clear();
+    await this.#removeJobs(() => this.#options.ledger.offered(this.#load));
     const done = chunks.length - missing.length;
     if (this.#ended || !(await this.#options.ledger.open(this.#load, plan, done, todo))) throw this.#over();
   }
@@ -267,16 +273,12 @@ class Turn {
     });
   }
 
-  /** Nobody takes anything any more under this epoch. What fails here does nothing when it is taken up. */
-  async #close(ledger: ChunkLedger): Promise<void> {
+  /** Jobs of chunks that nobody has taken. What fails here does nothing when it is taken up. */
+  async #removeJobs(offered: () => Promise<readonly number[]>): Promise<void> {
     const { chunkJobs } = this.#options.held.context.backend;
-    try {
-      for (const chunk of await ledger.close(this.#load)) {
-        const job = this.#jobs.get(chunk);
-        if (job !== undefined) await chunkJobs.remove(job);
-      }
-    } catch (error) {
-      this.#options.held.log.debug({ err: error }, `ledger of ${this.#load.deployment}: ${messageOf(error)}`);
+    for (const chunk of (await this.#asked(offered)) ?? []) {
+      const job = this.#jobs.get(chunk);
+      if (job !== undefined) await chunkJobs.remove(job);
     }
   }
 }
