@@ -79,6 +79,24 @@ describe('neo4j', () => {
   }, 300_000);
 });
 
+describe('chunks', () => {
+  const problem = process.env.GRAPHSHIFT_TEST_NEO4J_PROBLEM || neo4jDevProblem();
+  beforeEach((context) => {
+    if (problem) context.skip(problem);
+  });
+
+  it('several workers beside one, on Neo4j and on the slow store', async () => {
+    const sizes = ['--shared-nodes', '300', '--most-workers', '2', '--chunks-a-worker', '2', '--json'];
+    const { code, text } = await bench('chunks', ...sizes);
+    expect(code, text).toBe(0);
+    const { benchmarks } = JSON.parse(text.slice(text.indexOf('{\n'))) as BenchDocument;
+    const rows = new Map(benchmarks[0]?.rows.map((row) => [row.what, row]));
+    expect(rows.get('slow store: time of 2 workers with 2 shares')?.ratio).toBeGreaterThan(0);
+    expect(rows.get('neo4j: rows by 4 workers')?.ratio).toBeGreaterThan(0);
+    // A server, and twenty processes one after the other.
+  }, 300_000);
+});
+
 /** Why the benchmark cannot run here, else undefined. */
 function neo4jProblem(): string | undefined {
   const server = process.env.GRAPHSHIFT_TEST_NEO4J_PROBLEM || neo4jDevProblem();

@@ -30,6 +30,11 @@ function boardQueues(backend: Backend): BullMQAdapter[] {
   const queues = [
     { queue: backend.wakeUps.queue, description: 'one job a customer: its next deployment' },
     {
+      queue: backend.chunkJobs.queue,
+      description:
+        'parts of large snapshots, which any worker loads; Retry does nothing that the load would not',
+    },
+    {
       queue: backend.letters.queue,
       description: 'deployments that failed for good; Retry starts one over with fresh attempts',
     },
@@ -44,7 +49,10 @@ function boardQueues(backend: Backend): BullMQAdapter[] {
 /** Which deployment it is stands first, then the error's code or the kind of job. */
 function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
   const { deployment } = (data ?? {}) as { deployment?: unknown };
-  return typeof deployment === 'string' ? `${deployment} · ${name ?? ''}` : (name ?? '');
+  // That of a chunk begins with it.
+  return typeof deployment === 'string' && !name?.startsWith(deployment)
+    ? `${deployment} · ${name ?? ''}`
+    : (name ?? '');
 }
 
 /** Serves the board's pages and routes, with every writing route allowed and audited, or refused. */

@@ -20,7 +20,7 @@ const cell = (text, kind) => { const td = document.createElement('td'); td.textC
 const link = (text, href) => { const a = document.createElement('a'); a.textContent = text; a.href = href; const td = document.createElement('td'); td.append(a); return td; };
 const byId = (id) => document.getElementById(id);
 const fill = (id, rows) => { byId(id).replaceChildren(...rows); byId(id + '-section').hidden = rows.length === 0; };
-const rowsOf = (d) => (d.rows == null ? '' : number(d.rows) + (d.rowsTotal != null && d.rowsTotal !== d.rows ? ' of ' + number(d.rowsTotal) : ''));
+const rowsOf = (d) => (d.rows == null ? '' : number(d.rows) + (d.rowsTotal != null && d.rowsTotal !== d.rows ? ' of ' + number(d.rowsTotal) : '') + (d.chunksTotal && d.chunks !== d.chunksTotal ? ', ' + d.chunks + ' of ' + d.chunksTotal + ' chunks' : ''));
 const row = (...cells) => { const tr = document.createElement('tr'); tr.append(...cells); return tr; };
 const time = (at) => (at ? at.slice(0, 19).replace('T', ' ') : '');
 const get = async (path) => { const answer = await fetch(path); const body = await answer.json(); if (!answer.ok) throw new Error(body.error ? body.error.message + '. ' + body.error.action : path + ' answers ' + answer.status); return body; };
@@ -34,7 +34,7 @@ async function refresh() {
     const [resilience, status] = await Promise.all([get('/resilience/status'), get('/api/v1/status')]);
     health(resilience.health);
     byId('work').textContent = number(status.workers) + (status.workers === 1 ? ' load' : ' loads') + ' at once, ' + number(status.tasks_completed) + ' completed, ' + number(status.tasks_failed) + ' failed, success ' + status.success_rate.toFixed(1) + ' %';
-    fill('instances', resilience.instances.map((i) => row(cell(i.id), cell(i.kind), cell(does(i), i.condition === 'alive' ? '' : 'dead'), cell(i.deployments.join(', ')), cell(number(Math.round(i.memoryBytes / 1048576)), 'number'))));
+    fill('instances', resilience.instances.map((i) => row(cell(i.id), cell(i.kind), cell(does(i), i.condition === 'alive' ? '' : 'dead'), cell([...i.deployments, ...i.chunks].join(', ')), cell(number(Math.round(i.memoryBytes / 1048576)), 'number'))));
     const [counts, aliases, deployments, refusals] = await Promise.all([
       get('/api/v1/counts'), get('/api/v1/aliases'), get('/api/v1/deployments?limit=50'), get('/api/v1/refusals')]);
     byId('states').replaceChildren(...Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => {

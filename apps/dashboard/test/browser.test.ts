@@ -82,7 +82,15 @@ describe.skipIf(program === undefined)(
       await addDead(backend, 'acme', '<img src=x onerror="document.title=\'broken\'"> is no id');
       await backend.instances.beat({
         ...({ id: 'worker-9', kind: 'worker', state: 'running', host: 'h', pid: 1, version: '1' } as const),
-        ...{ capacity: 2, active: 1, busyMs: 0, uptimeMs: 1, deployments: ['acme@7'], memory: 64 * 2 ** 20 },
+        ...{
+          capacity: 2,
+          active: 1,
+          busyMs: 0,
+          uptimeMs: 1,
+          deployments: ['acme@7'],
+          chunks: ['giant@8#3'],
+          memory: 64 * 2 ** 20,
+        },
       });
       const complaints: string[] = [];
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -91,7 +99,7 @@ describe.skipIf(program === undefined)(
       expect(await page.title()).toBe('Graphshift');
       expect(await page.locator('#health').textContent()).toMatch(/^DEGRADED score \d+$/);
       expect(await page.locator('#reasons').textContent()).toContain('1 dead letter');
-      expect(await page.locator('#instances').textContent()).toBe('worker-9workerrunningacme@764');
+      expect(await page.locator('#instances').textContent()).toBe('worker-9workerrunningacme@7, giant@8#364');
       expect(await page.locator('#work').textContent()).toBe(
         '2 loads at once, 0 completed, 1 failed, success 0.0 %',
       );

@@ -46,6 +46,29 @@ describe('the API', () => {
     expect(body).toMatchObject({ problems: ['no producer runs', 'no worker runs'] });
   });
 
+  it('shows the chunks of a shared load on the board, named by their deployment', async () => {
+    const { backend, url } = await open();
+    const [deployment, timestamp] = ['giant@1700000000', 1_700_000_000];
+    const files = ['nodes/Person/0.parquet, rows 1 to 100000'];
+    const chunk = {
+      kind: 'nodes',
+      name: 'Person',
+      chunk: 2,
+      chunks: 64,
+      rows: 100_000,
+      bytes: 1e7,
+      files,
+    } as const;
+    const load = { deployment, customer: 'giant', timestamp, run: 1, epoch: 3 };
+    const job = await backend.chunkJobs.add({ v: 1, ...load, ...chunk }, 1);
+    expect(job).toBe('giant@1700000000~1.3.2.1');
+    const board = await json(`${url}/queues/api/queues?activeQueue=chunks&status=waiting&page=1`);
+    const queues = board.body.queues as { name: string; jobs: { name: string; data: unknown }[] }[];
+    const [shown] = queues.find(({ name }) => name === 'chunks')?.jobs ?? [];
+    expect(shown?.name).toBe(`${deployment} nodes/Person, chunk 3 of 64`);
+    expect(shown?.data).toMatchObject({ ...load, ...chunk });
+  });
+
   it.each([
     ['/api/v1/deployments?state=lively', 400, /state is "lively"/],
     ['/api/v1/deployments?limit=0', 400, /limit is "0"/],

@@ -191,7 +191,7 @@ describe('GET /metrics', () => {
       expect(text.split('\n')).toContain(line);
     const units = /_(seconds|bytes|points|ratio)$/;
     const counted =
-      /_(level|condition|deployments|emergencies|warnings|state|failures|openings|attempts|successes|hour|day|patterns)$/;
+      /_(level|condition|deployments|chunks|emergencies|warnings|state|failures|openings|attempts|successes|hour|day|patterns)$/;
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? '');
     expect(names.filter((name) => !units.test(name) && !counted.test(name))).toEqual([]);
     expect(names.length).toBeGreaterThan(20);

@@ -4,7 +4,10 @@ import {
   type BusyMeter,
   Capacity,
   type CapacityOptions,
+  CHUNK_LEASE_MS,
   type Checkpoint,
+  ChunkConsumer,
+  ChunkLedger,
   Cutover,
   DeadLetterDesk,
   DeploymentConsumer,
@@ -12,16 +15,20 @@ import {
   Gate,
   gateThresholds,
   heartbeatTimes,
+  type MachineMemory,
   MemoryBrake,
   Monitor,
   makeInstanceId,
   memoryOfTree,
   type QueueTimes,
   Retention,
+  readMachineMemory,
   type Service,
   ServiceStack,
   Watchdog,
 } from '@graphshift/core';
+import { CHUNK_MEMORY_BYTES, ChunkBrake } from './chunks/chunk-brake.ts';
+import { ChunkDesk } from './chunks/chunk-desk.ts';
 import type { DeployContext } from './deploy/deployment.ts';
 import { deploy } from './deploy/pipeline.ts';
 import { Bake } from './upkeep/bake.ts';
@@ -67,8 +74,10 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
   const holder = options.instance ?? makeInstanceId();
-  const capacity = new Capacity({ ...backend, kind: store.kind, host: hostname(), ...options.capacity });
-  const context: DeployContext = { backend, cutover, retention, gate, capacity, holder, checkpoint };
+  const ledger = new ChunkLedger(backend.redis, keys, times?.lockMs ?? CHUNK_LEASE_MS);
+  const chunks: { consumer?: ChunkConsumer } = {};
+  const capacity = capacityOf(options, () => chunks.consumer?.active ?? 0);
+  const context: DeployContext = { backend, cutover, retention, gate, capacity, ledger, holder, checkpoint };
   const consumer = new DeploymentConsumer({
     blocking: await backend.connect(),
     keys,
@@ -84,6 +93,8 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
       records: (ids) => deployments.getMany(ids),
     },
   });
+  const sharing = await shareLoads(options, context, consumer);
+  if (sharing) chunks.consumer = sharing.consumer;
   const desk = new DeadLetterDesk({
     connection: backend.redis,
     blocking: await backend.connect(),
@@ -107,8 +118,42 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     bake,
     monitor(backend, holder),
     consumer,
-    ...guards(options, consumer),
+    ...(sharing?.services ?? []),
+    ...guards(options, consumer, sharing?.consumer),
   ]);
+}
+
+/** @param chunks in hand: their loaders have nothing reserved, so what they use is not to spare */
+function capacityOf({ backend, capacity = {} }: WorkerOptions, chunks: () => number): Capacity {
+  const { host = hostname(), machineMemory: read = readMachineMemory } = capacity;
+  const machineMemory = async (): Promise<MachineMemory> => {
+    const found = await read();
+    return { ...found, free: Math.max(0, found.free - chunks() * CHUNK_MEMORY_BYTES) };
+  };
+  return new Capacity({ ...backend, kind: backend.store.kind, host, machineMemory });
+}
+
+/** What takes chunks of other workers' loads, where the store shares loads. */
+async function shareLoads(
+  { times, meter, capacity }: WorkerOptions,
+  { backend, ledger, holder }: DeployContext,
+  deployments: DeploymentConsumer,
+): Promise<{ consumer: ChunkConsumer; services: Service[] } | undefined> {
+  if (!backend.store.chunkLoader) return undefined;
+  const { keys, clock, log, settings } = backend;
+  const desk = new ChunkDesk({ backend, ledger, holder });
+  const consumer = new ChunkConsumer({
+    blocking: await backend.connect(),
+    keys,
+    clock,
+    log,
+    slots: () => Math.max(0, settings.orchestrator.num_workers - deployments.active),
+    handle: (pickup) => desk.handle(pickup),
+    ...(times && { times }),
+    ...(meter && { meter }),
+  });
+  const brake = new ChunkBrake({ consumer, clock, log, read: capacity?.machineMemory ?? readMachineMemory });
+  return { consumer, services: [desk, consumer, brake] };
 }
 
 function monitor(
@@ -133,7 +178,11 @@ function monitor(
 }
 
 /** What keeps a consumer from taking too much, and from taking nothing. */
-function guards({ backend, onHopeless }: WorkerOptions, consumer: DeploymentConsumer): Service[] {
+function guards(
+  { backend, onHopeless }: WorkerOptions,
+  consumer: DeploymentConsumer,
+  chunks: ChunkConsumer | undefined,
+): Service[] {
   const { clock, log, settings, wakeUps } = backend;
   const { watchdog_seconds, worker_memory_limit_mb: limit } = settings.resilience;
   const patienceMs = watchdog_seconds * 1000;
@@ -141,7 +190,16 @@ function guards({ backend, onHopeless }: WorkerOptions, consumer: DeploymentCons
     new MemoryBrake({
       limitBytes: limit === undefined ? undefined : limit * 1024 * 1024,
       measure: () => memoryOfTree(process.pid),
-      consumer,
+      consumer: {
+        hold: async (reason) => {
+          await consumer.hold(reason);
+          await chunks?.hold(reason);
+        },
+        release: async () => {
+          await consumer.release();
+          await chunks?.release();
+        },
+      },
       clock,
       log,
     }),

@@ -5,6 +5,7 @@ import {
   type AliasInfo,
   type Backend,
   Capacity,
+  ChunkLedger,
   type Clock,
   Cutover,
   type DatabaseInfo,
@@ -103,7 +104,8 @@ export class World {
     const retention = new Retention({ store, deployments, changes, clock, log, keep: KEEP, drainMs: 0 });
     const gate = new Gate({ readings: backend.readings, thresholds: gateThresholds(backend.settings), log });
     const capacity = new Capacity({ ...backend, kind: store.kind, host: 'here' });
-    this.#context = { backend, cutover, retention, gate, capacity, holder: 'worker', checkpoint };
+    const ledger = new ChunkLedger(backend.redis, backend.keys);
+    this.#context = { backend, cutover, retention, gate, capacity, ledger, holder: 'worker', checkpoint };
     this.#upkeep = new Upkeep({ backend, retention, roots: ['/data'] });
   }
 

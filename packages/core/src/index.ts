@@ -4,7 +4,7 @@ export type { AuditExport } from './audit/audit-export.ts';
 export { type AuditTrailOptions, makeAuditExport, readAuditTrail } from './audit/audit-trail.ts';
 export { Capacity, type CapacityOptions, type Demand } from './capacity/capacity.ts';
 export type { Estimate } from './capacity/estimate.ts';
-export type { MachineMemory } from './capacity/machine-memory.ts';
+export { type MachineMemory, readMachineMemory } from './capacity/machine-memory.ts';
 export { describeShortage, inUnits } from './capacity/shortage.ts';
 export { type ProfileFile, profileNames } from './config/profiles.ts';
 export {
@@ -77,6 +77,15 @@ export type {
   StoreListing,
 } from './graph-store/graph-store.ts';
 export { openConfiguredStore } from './graph-store/open-store.ts';
+export type {
+  ChunkLoader,
+  ChunkOptions,
+  ChunkStanding,
+  ChunkTask,
+  LoadChunk,
+  LoadSharing,
+  SharedRound,
+} from './graph-store/sharing.ts';
 export {
   type AliasView,
   type DeploymentDetail,
@@ -107,7 +116,26 @@ export { VERSION } from './platform/version.ts';
 export { memoryOfTree, Vitals } from './platform/vitals.ts';
 export type { AuditEntry, AuditFilter } from './queue/audit-stream.ts';
 export { BusyMeter } from './queue/busy-meter.ts';
-export { DEAD_LETTER_QUEUE, DEPLOY_QUEUE, jobId, parseJobId } from './queue/catalogue.ts';
+export {
+  CHUNK_QUEUE,
+  type ChunkPayload,
+  chunkJobId,
+  DEAD_LETTER_QUEUE,
+  DEPLOY_QUEUE,
+  jobId,
+  parseJobId,
+} from './queue/catalogue.ts';
+export { ChunkConsumer, type ChunkOutcome, type ChunkPickup } from './queue/chunk-consumer.ts';
+export { ChunkJobs } from './queue/chunk-jobs.ts';
+export {
+  CHUNK_LEASE_MS,
+  type ChunkEnd,
+  ChunkLedger,
+  fatalError,
+  type LedgerOf,
+  type LedgerView,
+  type TakenChunk,
+} from './queue/chunk-ledger.ts';
 export {
   CONDITIONS,
   type Condition,

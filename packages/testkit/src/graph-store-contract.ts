@@ -37,6 +37,8 @@ export interface ContractOptions {
   create(): Promise<StoreUnderTest>;
   /** @default that of the embedded store */
   readonly dialect?: StoreDialect;
+  /** @default 'all' */
+  readonly part?: 'all' | 'load';
 }
 
 const T2 = 1_700_086_400;
@@ -45,7 +47,7 @@ const ACME_2 = 'acme-1700086400';
 const LONG_TEST_MS = 300_000;
 
 export function graphStoreContract(name: string, options: ContractOptions): void {
-  const { dialect = EMBEDDED_DIALECT } = options;
+  const { dialect = EMBEDDED_DIALECT, part } = options;
   describe(`graph store contract: ${name}`, () => {
     let under: StoreUnderTest;
     let store: GraphStore;
@@ -167,9 +169,8 @@ export function graphStoreContract(name: string, options: ContractOptions): void
         const list = Object.keys(exact).map((key) => `n.${key} AS ${key}`);
         const [row] = await rows(`MATCH (n:Value {id: 'a'}) RETURN ${list.join(', ')}`);
         expect(row).toEqual(exact);
-        expect(await rows('MATCH ()-[r:LINK]->() RETURN r')).toEqual([
-          { r: { _label: 'LINK', at: '2001-02-03T04:05:06.123456', wide: -9007199254740993n } },
-        ]);
+        const r = { _label: 'LINK', at: '2001-02-03T04:05:06.123456', wide: -9007199254740993n };
+        expect(await rows('MATCH ()-[r:LINK]->() RETURN r')).toEqual([{ r }]);
       });
 
       it('takes labels and types without rows, several label pairs a type and odd names', async () => {
@@ -259,6 +260,7 @@ export function graphStoreContract(name: string, options: ContractOptions): void
       });
     });
 
+    if (part === 'load') return;
     describe('alias', () => {
       it('is made, moved with its properties and read back', async () => {
         const path = await root.write(peopleAndCompanies(T1));

@@ -69,6 +69,7 @@ function document(found: LiveStatus): unknown {
       condition: one.condition,
       epoch: one.epoch,
       deployments: one.deployments,
+      chunks: one.chunks,
       leases: one.leases,
       memory_bytes: one.memory,
       event_loop_delay_ms: one.loopDelayMs,
@@ -85,7 +86,7 @@ const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { title: 'INSTANCE', value: (row) => row.id },
   { title: 'KIND', value: (row) => row.kind },
   { title: 'STATE', value: stateOf },
-  { title: 'LOADS', value: (row) => (row.capacity === 0 ? null : `${row.active} of ${row.capacity}`) },
+  { title: 'LOADS', value: (row) => (row.capacity === 0 ? null : loadsOf(row)) },
   { title: 'MEMORY', value: (row) => megabytes(row.memory), align: 'right' },
   { title: 'BUSY', value: (row) => percent(busyShare(row)), align: 'right' },
   { title: 'UP', value: (row) => span(uptimeMs(row) / 1000), align: 'right' },
@@ -140,6 +141,12 @@ function stateOf({ living, state, condition, paused }: Instance): string {
 
 function uptimeMs({ uptimeMs: atBeat, silentMs, living }: Instance): number {
   return living ? atBeat + silentMs : atBeat;
+}
+
+/** Deployments in hand, and chunks of others' where it has any. */
+function loadsOf({ active, capacity, chunks }: Instance): string {
+  const shared = chunks.length === 0 ? '' : `, ${chunks.length} ${chunks.length === 1 ? 'chunk' : 'chunks'}`;
+  return `${active} of ${capacity}${shared}`;
 }
 
 function megabytes(bytes: number): string | null {

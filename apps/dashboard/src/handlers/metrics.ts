@@ -111,6 +111,11 @@ function instanceMetrics({ instances }: ResilienceStatus): Metric[] {
       help: 'Deployments in hand.',
       samples: each(({ deployments }) => deployments.length),
     },
+    {
+      name: 'graphshift_instance_chunks',
+      help: 'Chunks of shared loads in hand.',
+      samples: each(({ chunks }) => chunks.length),
+    },
   ];
 }
 

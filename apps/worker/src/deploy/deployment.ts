@@ -2,6 +2,7 @@ import type {
   Backend,
   Capacity,
   Checkpoint,
+  ChunkLedger,
   Cutover,
   DeploymentRecord,
   Gate,
@@ -21,6 +22,8 @@ export interface DeployContext {
   readonly retention: Retention;
   readonly gate: Gate;
   readonly capacity: Capacity;
+  /** Who has which chunk of a shared load. */
+  readonly ledger: ChunkLedger;
   /** Name of this process in records and the audit stream. */
   readonly holder: string;
   readonly checkpoint: Checkpoint;

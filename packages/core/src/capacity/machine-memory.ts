@@ -12,6 +12,8 @@ export interface MachineMemory {
    * The same as `total` where the system does not tell.
    */
   readonly free: number;
+  /** What nobody uses now. @default free */
+  readonly spare?: number;
   /** Resident memory of this process, its children left aside. */
   readonly own: number;
 }
@@ -30,7 +32,7 @@ export async function readMachineMemory(): Promise<MachineMemory> {
   const available = kilobytes(await text('/proc/meminfo'), 'MemAvailable:') ?? totalmem();
   const used = total < totalmem() ? await usedByGroup() : undefined;
   const spare = used === undefined ? available : Math.min(available, Math.max(0, total - used));
-  return { total, free: Math.min(total, spare + children), own };
+  return { total, free: Math.min(total, spare + children), spare, own };
 }
 
 /** What a container uses that its kernel cannot take back at once. */

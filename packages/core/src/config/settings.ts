@@ -37,6 +37,11 @@ const orchestrator = z.strictObject({
     .default(['data'])
     .describe('root directory of the snapshots, or a list of them'),
   num_workers: whole(1, 64).default(1).describe('loads at once in one worker process'),
+  chunk_min_bytes: whole(0)
+    .default(268_435_456)
+    .describe(
+      "bytes of a snapshot's files from which other workers load parts of it, an eighth of this each (Neo4j over bolt; 0: never)",
+    ),
   max_concurrent_loads: whole(1)
     .optional()
     .describe('loads at once in all processes together; unlimited unless set'),
@@ -157,6 +162,12 @@ const store = z.strictObject({
     .enum(['auto', 'bolt', 'arrow'])
     .default('auto')
     .describe('Neo4j: how rows go in: auto (what the server offers), bolt or arrow'),
+  arrow_url: z
+    .string()
+    .optional()
+    .describe(
+      'Neo4j, arrow: where Arrow Flight is, as grpc://HOST:PORT, or grpc+tls://HOST:PORT for TLS; default: as the server says',
+    ),
   sessions: whole(1, 64).default(4).describe('Neo4j, bolt: transactions of one load at a time'),
   batch_rows: whole(100, 1_000_000).default(10_000).describe('Neo4j, bolt: rows of one transaction at most'),
   keep_id: yesOrNo.default(true).describe('Neo4j: whether the id stays as a property of the nodes'),

@@ -101,6 +101,10 @@ export const deploymentRecord = z.object({
   /** Rows in the store so far, and in all. */
   rows: count.optional(),
   rowsTotal: count.optional(),
+  /** Of a load that is shared: chunks that are in, chunks in all, and the instances that load, apart by blanks. */
+  chunks: count.optional(),
+  chunksTotal: count.optional(),
+  loaders: z.string().optional(),
   /** Peak resident memory of the loading process in bytes. */
   peakMemory: count.optional(),
   /** What its load will take, from the footers of its files, and what it came to. */

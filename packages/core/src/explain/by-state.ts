@@ -121,8 +121,8 @@ function noJob({ hasJob, record }: Standing): Verdict | undefined {
 }
 
 function underWay(picture: ExplainPicture, { record, holderLives }: Standing): Verdict {
-  const { id, state, rows, rowsTotal, holder } = record;
-  const progress = rows !== undefined && rowsTotal ? `, ${rows} of ${rowsTotal} rows are in the store` : '';
+  const { id, state, holder } = record;
+  const progress = progressOf(record);
   if (holderLives)
     return verdict(
       'in-progress',
@@ -135,6 +135,14 @@ function underWay(picture: ExplainPicture, { record, holderLives }: Standing): V
     'Wait: another worker takes it up within a minute.',
   );
   return notTaken(picture) ?? lost;
+}
+
+function progressOf({ rows, rowsTotal, chunks, chunksTotal, loaders }: DeploymentRecord): string {
+  if (rows === undefined || !rowsTotal) return '';
+  const done = `, ${rows} of ${rowsTotal} rows are in the store`;
+  if (chunks === undefined || !chunksTotal) return done;
+  const who = loaders ? `, loaded by ${loaders.split(' ').join(' and ')}` : '';
+  return `${done}, ${chunks} of ${chunksTotal} chunks${who}`;
 }
 
 /** The record says live, and the alias leads elsewhere. */

@@ -232,6 +232,19 @@ const CASES: [Cause, ExplainPicture, why: RegExp, action: RegExp][] = [
     /loading since .* by w1, 5 of 9 rows/,
     /Wait/,
   ],
+  [
+    'in-progress',
+    picture({
+      standing: standing(
+        'loading',
+        300,
+        { holder: 'w1', rows: 5, rowsTotal: 9, chunks: 3, chunksTotal: 8, loaders: 'w1 w2' },
+        { holderLives: true },
+      ),
+    }),
+    /by w1, 5 of 9 rows .*, 3 of 8 chunks, loaded by w1 and w2$/,
+    /Wait/,
+  ],
   ['dead', is('dead', { error }), /for good at loading: nodes\/P/, /Write the file again/],
   [
     'dead',

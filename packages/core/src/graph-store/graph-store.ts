@@ -12,6 +12,7 @@
 import type { Service } from '../platform/service.ts';
 import type { SnapshotManifest } from '../snapshot/manifest.ts';
 import type { SnapshotName } from '../snapshot/names.ts';
+import type { ChunkLoader, LoadSharing } from './sharing.ts';
 
 /** Stands in a database from its first moment until it is verified. */
 export interface LoadMark extends SnapshotName {
@@ -104,6 +105,12 @@ export interface LoadProgress {
   /** Bytes of the files that are wholly in the store. */
   readonly bytes: number;
   readonly bytesTotal: number;
+  /** Where it is shared: chunks of all that are in, and the instances that load. */
+  readonly shared?: {
+    readonly chunks: number;
+    readonly chunksTotal: number;
+    readonly loaders: readonly string[];
+  };
 }
 
 /** Rows of one label or type, counted at each station from the rows themselves. */
@@ -139,12 +146,16 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Called while the load runs, at most a few times a second. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** Other processes may load parts of it, where the store has `chunkLoader`. @default it is loaded by this one */
+  readonly sharing?: LoadSharing;
 }
 
 /** A load under way. Phases are called in order; each rejects with a catalogued error and leaves `abort` to the caller. */
 export interface Load {
   /** Rows in the store that an earlier run of the deployment loaded, known after `check`; undefined where there are none. */
   readonly kept?: number | undefined;
+  /** Chunks that it is shared in, known after `check`; undefined where it is not. */
+  readonly chunks?: number | undefined;
   /** Reads footers, schemas, ids and ends: everything that is wrong with the files shows here, before a row is stored. */
   check(): Promise<SnapshotManifest>;
   nodes(): Promise<void>;
@@ -274,6 +285,8 @@ export interface GraphStore extends Service {
 
   /** Makes the build with its mark. @throws FENCED when a higher epoch took over */
   openLoad(request: LoadRequest, options?: LoadOptions): Promise<Load>;
+  /** For chunks of shared loads that other processes opened; a store without this method shares none. */
+  chunkLoader?(): ChunkLoader;
   /** The certificate kept with a sealed database, or undefined when there is none. */
   certificate(database: string): Promise<LoadCertificate | undefined>;
   /** Bytes that a sealed database takes on the disk; a store without this method does not tell. */

@@ -34,10 +34,14 @@ export class LoadingProcess<Commands extends ChildCommands> {
     return this.#ended === 'sealed';
   }
 
-  /** @throws ABORTED once the load was stopped, CONFLICT once it is sealed, and what the process says */
+  /**
+   * @param report takes the command's progress. @default it is the load's
+   * @throws ABORTED once the load was stopped, CONFLICT once it is sealed, and what the process says
+   */
   async call<K extends keyof Commands & string>(
     command: K,
     input: Commands[K]['input'],
+    report?: (progress: unknown) => void,
   ): Promise<Commands[K]['output']> {
     this.refuseEnded();
     const { module, heapMb, load } = this.#options;
@@ -45,11 +49,9 @@ export class LoadingProcess<Commands extends ChildCommands> {
       name: 'loader',
       ...(heapMb !== undefined && { heapMb }),
     });
-    const { onProgress } = load;
+    const onProgress = report ?? ((progress: unknown) => load.onProgress?.(progress as LoadProgress));
     try {
-      return await this.#child.call(command, input, {
-        ...(onProgress && { onProgress: (progress) => onProgress(progress as LoadProgress) }),
-      });
+      return await this.#child.call(command, input, { onProgress });
     } catch (error) {
       // A loader that was killed on purpose did not die.
       this.refuseEnded(error);

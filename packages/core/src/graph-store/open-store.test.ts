@@ -36,7 +36,10 @@ describe('the store that the settings name', () => {
     [{ url: 'http://db.example' }, 'it must be embedded:DIR, neo4j://HOST or bolt://HOST'],
     [{ url: 'neo4j://db.example', password_file: 'missing.txt' }, 'missing.txt" cannot be read'],
     [{ url: 'bolt://db.example', ca_file: 'missing.pem' }, 'missing.pem" cannot be read'],
-    [{ url: 'neo4j+s://db.example', loader: 'arrow' }, 'store.loader is "arrow"'],
+    [
+      { url: 'bolt://db.example', arrow_url: 'http://x:1' },
+      'store.arrow_url is "http://x:1"; it must be grpc://',
+    ],
     [{ url: 'neo4j://' }, 'must name a host'],
   ])('is refused with one clear line: %j', async (settings, line) => {
     const error = await rejects(open(settings as Record<string, string>), 'CONFIG_INVALID');

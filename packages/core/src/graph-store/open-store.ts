@@ -46,13 +46,7 @@ export async function openConfiguredStore(
   );
 }
 
-/** @throws CONFIG_INVALID for a loader that is not there yet */
 function neo4jOptions({ store, orchestrator }: Settings, directory: string, log: Logger): Neo4jStoreOptions {
-  if (store.loader === 'arrow')
-    throw new GraphshiftError(
-      'CONFIG_INVALID',
-      'store.loader is "arrow", and this version has no loader of that name; it may be auto or bolt',
-    );
   return {
     url: store.url,
     username: store.username,
@@ -65,6 +59,8 @@ function neo4jOptions({ store, orchestrator }: Settings, directory: string, log:
     bookkeepingDatabase: store.bookkeeping_database,
     indexTimeoutMs: store.index_timeout * 1000,
     carryPrivileges: store.carry_privileges,
+    loader: store.loader,
+    ...(store.arrow_url !== undefined && { arrowUrl: store.arrow_url }),
     idProperty: orchestrator.id_property,
     keepId: store.keep_id,
     indexId: store.index_id,

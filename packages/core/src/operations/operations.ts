@@ -41,6 +41,10 @@ export interface DeploymentView {
   /** Rows in the store so far, and in all, while it loads. */
   readonly rows: number | null;
   readonly rowsTotal: number | null;
+  /** Of a load that several workers share: chunks that are in, chunks in all, and the instances that load now. */
+  readonly chunks: number | null;
+  readonly chunksTotal: number | null;
+  readonly loaders: string | null;
   readonly bytes: number | null;
   readonly seconds: number | null;
   readonly attempts: number;
@@ -244,6 +248,9 @@ export class Operations {
       relationships: record.relationships ?? null,
       rows: record.rows ?? null,
       rowsTotal: record.rowsTotal ?? null,
+      chunks: record.chunks ?? null,
+      chunksTotal: record.chunksTotal ?? null,
+      loaders: record.loaders || null,
       bytes: record.bytes ?? null,
       seconds: secondsTaken(record, this.#options.clock.now()) ?? null,
       attempts: record.attempts,

@@ -9,6 +9,7 @@ export class BusyMeter {
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #since = new Map<string, number>();
+  readonly #chunks = new Set<string>();
   #endedMs = 0;
   #ended = 0;
   #failed = 0;
@@ -40,6 +41,19 @@ export class BusyMeter {
   /** Pickups that ended, and those among them that cost an attempt. */
   get pickups(): { readonly ended: number; readonly failed: number } {
     return { ended: this.#ended, failed: this.#failed };
+  }
+
+  /** Chunks of shared loads in hand, each as `<deployment>#<number>`. */
+  get chunks(): string[] {
+    return [...this.#chunks];
+  }
+
+  takeChunk(chunk: string): void {
+    this.#chunks.add(chunk);
+  }
+
+  dropChunk(chunk: string): void {
+    this.#chunks.delete(chunk);
   }
 
   /** The one in hand has failed; it ends next. */

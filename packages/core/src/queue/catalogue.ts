@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode } from '../platform/errors.ts';
 
 export const DEPLOY_QUEUE = 'deploy';
 export const DEAD_LETTER_QUEUE = 'dead-letter';
+export const CHUNK_QUEUE = 'chunks';
 
 /** Payloads of a newer version than this are left to a newer worker. */
 export const PAYLOAD_VERSION = 1;
@@ -35,6 +36,34 @@ export const deadLetterPayload = z.object({
   stack: z.string().optional(),
 });
 export type DeadLetterPayload = z.infer<typeof deadLetterPayload>;
+
+/** One part of a shared load. What is to be done with it stands in the ledger of the load; this is for people to read. */
+export const chunkPayload = z.object({
+  v: z.literal(PAYLOAD_VERSION),
+  deployment: z.string(),
+  customer: z.string(),
+  timestamp: z.number().int(),
+  run: z.number().int().positive(),
+  /** Of the load; under another one the job does nothing. */
+  epoch: z.number().int().positive(),
+  /** From 0. */
+  chunk: z.number().int().nonnegative(),
+  /** How many the load has. */
+  chunks: z.number().int().positive(),
+  kind: z.enum(['nodes', 'relationships']),
+  /** The label or type. */
+  name: z.string(),
+  rows: z.number(),
+  bytes: z.number(),
+  /** Such as `nodes/Person/0.parquet`, or `nodes/Person/0.parquet, rows 1 to 100000`. */
+  files: z.array(z.string()),
+});
+export type ChunkPayload = z.infer<typeof chunkPayload>;
+
+/** @param offer counts the jobs that the chunk has had: a finished job's id cannot be used again */
+export function chunkJobId({ deployment, run, epoch, chunk }: ChunkPayload, offer: number): string {
+  return `${deployment}~${run}.${epoch}.${chunk}.${offer}`;
+}
 
 /** One job a run: `<deployment>~<run>`. */
 export function jobId(deployment: string, run: number): string {

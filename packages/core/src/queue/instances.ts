@@ -64,6 +64,8 @@ const instanceRecord = z.object({
   everyMs: count.default(BEAT_EVERY_MS),
   /** Ids of the deployments that it has in hand. */
   deployments: words,
+  /** Chunks of shared loads that it has in hand, each as `<deployment>#<number>`. */
+  chunks: words,
   /** What it alone does for all: `status-writer`, `audit-lease`. */
   leases: words,
   /** Resident memory in bytes, that of its loading processes with it. */
@@ -101,10 +103,11 @@ export interface Instance extends z.infer<typeof instanceRecord> {
 /** What one beat says. */
 export type Beat = Omit<
   z.input<typeof instanceRecord>,
-  'startedAt' | 'scan' | 'deployments' | 'leases' | 'mark' | 'markedAt' | 'fencedAt'
+  'startedAt' | 'scan' | 'deployments' | 'chunks' | 'leases' | 'mark' | 'markedAt' | 'fencedAt'
 > & {
   readonly id: string;
   readonly deployments?: readonly string[];
+  readonly chunks?: readonly string[];
   readonly scan?: z.infer<typeof scanFacts>;
 };
 
@@ -161,8 +164,9 @@ export class Instances {
 
   /** @param quietMs since its last beat by its own clock. @default 0 */
   async beat(beat: Beat, quietMs = 0): Promise<BeatAnswer> {
-    const { id, uptimeMs, scan, epoch = 1, deployments = [], ...fields } = beat;
-    const texts = { deployments: deployments.join(' '), ...(scan && { scan: JSON.stringify(scan) }) };
+    const { id, uptimeMs, scan, epoch = 1, deployments = [], chunks = [], ...fields } = beat;
+    const lists = { deployments: deployments.join(' '), chunks: chunks.join(' ') };
+    const texts = { ...lists, ...(scan && { scan: JSON.stringify(scan) }) };
     const pairs = Object.entries({ ...fields, ...texts }).flat();
     const [kind, before] = (await this.#script(
       'beat-2',

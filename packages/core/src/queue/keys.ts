@@ -7,6 +7,14 @@ export interface Keys {
   readonly prefix: string;
   /** Hash: one deployment. */
   deployment(id: string): string;
+  /**
+   * Hash: what is done of a shared load. Beside it, with more in their names: `:todo` and `:taken`, sorted sets of chunk
+   * numbers by server time in ms (when it may be taken, until when its holder has it); `:work`, `:rows`, `:base`, `:holders`,
+   * `:tries` and `:offers`, hashes by number; `:offered`, the set of numbers that have a job.
+   */
+  ledger(id: string): string;
+  /** The set of chunk numbers that have a job which nobody has taken. */
+  ledgerOffers(id: string): string;
   /** Sorted set of deployment ids in a state, by time of arrival there. */
   state(state: string): string;
   /** Sorted set of one customer's deployment ids, by snapshot timestamp. */
@@ -79,6 +87,8 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
   return {
     prefix,
     deployment: (id) => `${prefix}:deployment:${id}`,
+    ledger: (id) => `${prefix}:ledger:${id}`,
+    ledgerOffers: (id) => `${prefix}:ledger:${id}:offered`,
     state: (state) => `${prefix}:state:${state}`,
     history: (customer) => `${prefix}:history:${customer}`,
     backlog: (customer) => `${prefix}:backlog:${customer}`,

@@ -24,6 +24,13 @@ export const SCRIPTS = [
   'mend-customer-1',
   'free-room-1',
   'learn-1',
+  'open-ledger-2',
+  'look-at-ledger-2',
+  'offer-chunks-2',
+  'take-chunk-2',
+  'keep-chunk-2',
+  'end-chunk-2',
+  'close-ledger-1',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

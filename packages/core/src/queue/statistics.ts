@@ -3,7 +3,7 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { STATES, type State } from '../deployment/states.ts';
-import { DEAD_LETTER_QUEUE, DEPLOY_QUEUE } from './catalogue.ts';
+import { CHUNK_QUEUE, DEAD_LETTER_QUEUE, DEPLOY_QUEUE } from './catalogue.ts';
 import type { Keys } from './keys.ts';
 
 /** What waits at the gate asks again within a minute, unless the settings say otherwise. */
@@ -70,7 +70,7 @@ export class Statistics {
   /** Jobs of each queue by BullMQ's states. */
   async jobs(): Promise<Record<string, Record<string, number>>> {
     const found: Record<string, Record<string, number>> = {};
-    for (const name of [DEPLOY_QUEUE, DEAD_LETTER_QUEUE]) {
+    for (const name of [DEPLOY_QUEUE, CHUNK_QUEUE, DEAD_LETTER_QUEUE]) {
       const queue = new Queue(name, { connection: this.#redis, prefix: this.#keys.prefix });
       queue.on('error', () => {});
       try {

@@ -17,6 +17,7 @@ import { asGraphshiftError, GraphshiftError } from '../platform/errors.ts';
 import { failuresOf, throwIfAny } from '../platform/failures.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Service, ServiceStack } from '../platform/service.ts';
+import { ChunkJobs } from '../queue/chunk-jobs.ts';
 import { heartbeatTimes } from '../queue/condition.ts';
 import { checkRedis, connectRedis } from '../queue/connection.ts';
 import { ContentHashes } from '../queue/content-hashes.ts';
@@ -44,6 +45,8 @@ export interface Backend extends Service {
   readonly deployments: DeploymentStore;
   readonly wakeUps: WakeUps;
   readonly letters: DeadLetters;
+  /** Jobs of shared loads. */
+  readonly chunkJobs: ChunkJobs;
   /** Behind the breakers of its administration and of its loads. */
   readonly store: GraphStore;
   readonly breakers: Breakers;
@@ -96,6 +99,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const { max_retries: maxRetries } = settings.orchestrator;
     const wakeUps = new WakeUps({ connection: redis, keys, maxRetries, clock, log });
     const letters = new DeadLetters({ connection: redis, keys, deployments, wakeUps, log });
+    const chunkJobs = new ChunkJobs({ connection: redis, keys });
     const shared = { settings, clock, log, keys, redis, deployments };
     const readings = makeReadings(shared, bareStore, administration);
     const started = { start: async () => {} };
@@ -105,6 +109,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       { ...started, stop: () => breakers.stop() },
       wakeUps,
       letters,
+      chunkJobs,
     ]);
     await stack.start();
     const parts = {
@@ -112,6 +117,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       roots: snapshotRoots(settings, options.directory),
       wakeUps,
       letters,
+      chunkJobs,
       store,
       breakers,
       instances: new Instances(redis, keys, heartbeatTimes(settings)),

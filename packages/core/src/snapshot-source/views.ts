@@ -27,20 +27,36 @@ export function labelsExpression(column: SnapshotColumn): string {
   return `coalesce(list_filter(list_transform(${list}, lambda label: trim(label)), lambda label: label <> ''), [])`;
 }
 
-/** @param variants each with what it is read from */
+/** Rows of one file. */
+export interface RowRange {
+  /** Rows before them. */
+  readonly from: number;
+  readonly rows: number;
+}
+
+/**
+ * @param variants each with what it is read from
+ * @param range the rows to be read where the view is over one Parquet file; row groups without any are not read. @default all
+ */
 export async function createView(
   duck: Duck,
   path: string,
   view: string,
   columns: readonly SnapshotColumn[],
   variants: readonly (readonly [SchemaVariant, VariantSource])[],
+  range?: RowRange,
 ): Promise<void> {
   const parts = variants.map(([variant, source]) =>
     source.kind === 'parquet'
-      ? selectOfParquet(path, source.root, columns, variant)
+      ? selectOfParquet(path, source.root, columns, variant) + rowsOf(range)
       : selectOfArrow(path, source.parts, columns, variant),
   );
   await duck.run(`CREATE OR REPLACE VIEW ${quoteIdentifier(view)} AS ${parts.join(' UNION ALL ')}`);
+}
+
+function rowsOf(range: RowRange | undefined): string {
+  if (!range) return '';
+  return ` WHERE file_row_number >= ${range.from} AND file_row_number < ${range.from + range.rows}`;
 }
 
 function selectOfParquet(

@@ -120,6 +120,7 @@ export class Presence implements Service {
       uptimeMs: meter.uptimeMs,
       everyMs: this.#everyMs,
       deployments: meter.jobs.flatMap((job) => parseJobId(job)?.deployment ?? []),
+      chunks: meter.chunks,
       lateMs: Math.round(lateMs),
       // A goodbye does not wait for them: the status that says `stopping` is made at the same moment.
       ...(this.#state === 'running' && (await vitals?.read())),

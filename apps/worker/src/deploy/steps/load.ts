@@ -8,6 +8,7 @@ import {
   type LoadProgress,
   messageOf,
 } from '@graphshift/core';
+import { Coordinator } from '../../chunks/coordinator.ts';
 import type { HeldDeployment } from '../deployment.ts';
 
 /** Progress goes to the log at most this often… */
@@ -30,9 +31,12 @@ export async function load(held: HeldDeployment): Promise<void> {
   const progress = reportProgress(held);
   const { customer, timestamp, run, epoch, path } = record;
   const request = { customer, timestamp, run, epoch, path };
-  const work = await backend.store.openLoad(request, { signal: held.signal, onProgress: progress.take });
+  const totals: Totals = { chunks: 0, rows: 0, bytes: 0 };
+  const sharing = sharingOf(held, progress.take, totals);
+  const options = { signal: held.signal, onProgress: progress.take, ...(sharing && { sharing }) };
+  const work = await backend.store.openLoad(request, options);
   try {
-    const certificate = await runPhases(work, held, checkpoint);
+    const certificate = await runPhases(work, held, checkpoint, totals);
     await progress.end();
     const rows = sum(certificate.nodes) + sum(certificate.relationships);
     const seconds = Math.max(0.001, (backend.clock.now() - startedAt) / 1000);
@@ -47,9 +51,13 @@ export async function load(held: HeldDeployment): Promise<void> {
       outcome,
       rows,
       rowsTotal: rows,
+      chunks: work.chunks,
+      chunksTotal: work.chunks,
+      loaders: undefined,
     });
     held.certificate = certificate;
-    await learn(held, outcome);
+    // What others helped with, or might have, took no time that one worker takes.
+    if (work.chunks === undefined) await learn(held, outcome);
     await held.say(`loaded ${rows} rows in ${seconds.toFixed(1)} s (${Math.round(rows / seconds)} rows/s)`, {
       rows,
       seconds,
@@ -61,6 +69,40 @@ export async function load(held: HeldDeployment): Promise<void> {
       .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
     throw error;
   }
+}
+
+/** Of a load; known once its files were checked. */
+interface Totals {
+  chunks: number;
+  rows: number;
+  bytes: number;
+}
+
+/** Large snapshots are shared with other workers, where the store can. */
+function sharingOf(
+  held: HeldDeployment,
+  onProgress: (progress: LoadProgress) => void,
+  totals: Totals,
+): Coordinator | undefined {
+  const { backend, ledger } = held.context;
+  const leastBytes = backend.settings.orchestrator.chunk_min_bytes;
+  if (leastBytes === 0 || !backend.store.chunkLoader) return undefined;
+  return new Coordinator({ held, ledger, leastBytes, onProgress, totals: () => totals });
+}
+
+/** Stores that were found to share no loads, so that each is told of once. */
+const told = new WeakSet<object>();
+
+/** Whether it is shared, and if it could be and is not, why. */
+async function saySharing(held: HeldDeployment, work: Load, bytes: number): Promise<void> {
+  const { store, settings } = held.context.backend;
+  const { chunk_min_bytes: leastBytes } = settings.orchestrator;
+  if (work.chunks !== undefined) return held.say(`shared: ${work.chunks} chunks, which any worker may load`);
+  if (leastBytes === 0 || bytes < leastBytes || told.has(store)) return;
+  told.add(store);
+  await held.say(
+    'not shared, though as large as chunk_min_bytes: the loader of this store fills a database from one process',
+  );
 }
 
 type Outcome = NonNullable<HeldDeployment['record']['outcome']>;
@@ -88,13 +130,20 @@ async function learn(held: HeldDeployment, outcome: Outcome): Promise<void> {
   if (estimate && !resumed) await capacity.learn(estimate, outcome);
 }
 
-async function runPhases(work: Load, held: HeldDeployment, checkpoint: (point: string) => Promise<void>) {
+async function runPhases(
+  work: Load,
+  held: HeldDeployment,
+  checkpoint: (point: string) => Promise<void>,
+  totals: Totals,
+) {
   const manifest = await work.check();
+  Object.assign(totals, { chunks: work.chunks ?? 0, rows: manifest.rows, bytes: manifest.bytes });
   await held.say(`checked ${manifest.rows} rows in ${manifest.bytes} bytes of files`, {
     rows: manifest.rows,
   });
   if (work.kept !== undefined)
     await held.say(`goes on with ${work.kept} rows that an earlier run has loaded`, { kept: work.kept });
+  await saySharing(held, work, manifest.bytes);
   await refuseHeld(held, manifest.contentHash);
   await checkpoint('load.checked');
   await work.nodes();
@@ -127,8 +176,14 @@ function reportProgress(held: HeldDeployment) {
   let pending: Promise<unknown> = Promise.resolve();
   const report = async (progress: LoadProgress) => {
     const { phase: stage, rows, rowsTotal, bytes, bytesTotal } = progress;
-    await held.pickup.progress({ deployment: held.record.id, stage, rows, rowsTotal, bytes, bytesTotal });
-    await deployments.note(held.record, { rows, rowsTotal });
+    const { shared } = progress;
+    const chunks = shared && { chunks: shared.chunks, chunksTotal: shared.chunksTotal };
+    await held.pickup.progress({
+      deployment: held.record.id,
+      ...{ stage, rows, rowsTotal, bytes, bytesTotal, ...chunks },
+    });
+    const loaders = shared && { loaders: shared.loaders.join(' ') };
+    await deployments.note(held.record, { rows, rowsTotal, ...chunks, ...loaders });
   };
   return {
     take: (progress: LoadProgress): void => {
@@ -141,10 +196,11 @@ function reportProgress(held: HeldDeployment) {
       }
       if (now - loggedAt >= LOG_EVERY_MS) {
         loggedAt = now;
-        held.log.info(
-          { ...progress },
-          `${held.record.id}: ${progress.phase}, ${progress.rows} of ${progress.rowsTotal} rows`,
-        );
+        const { phase, rows, rowsTotal, shared } = progress;
+        const chunks = shared
+          ? `, ${shared.chunks} of ${shared.chunksTotal} chunks, by ${shared.loaders.length} workers`
+          : '';
+        held.log.info({ ...progress }, `${held.record.id}: ${phase}, ${rows} of ${rowsTotal} rows${chunks}`);
       }
     },
     end: async (): Promise<void> => void (await pending),

@@ -55,7 +55,9 @@ export class Bookkeeping {
 
   /** Before the database is made: one that is empty and has no mark is known for ours by it. */
   async own(database: string): Promise<void> {
-    await this.#write((tx) => tx.run('MERGE (d:Database {name: $database})', { database }));
+    await this.#write((tx) =>
+      tx.run('MERGE (d:Database {name: $database}) REMOVE d.importing', { database }),
+    );
   }
 
   /** After it was dropped. */

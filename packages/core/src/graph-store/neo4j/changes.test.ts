@@ -261,7 +261,8 @@ describe('the listing', () => {
       expect(proxy.count('SHOW DATABASES')).toBe(1);
       expect(proxy.count('SHOW ALIASES')).toBe(1);
       // Complete databases are not looked into again.
-      expect(proxy.count('MATCH (')).toBe(0);
+      expect(proxy.count('MATCH (n)')).toBe(0);
+      expect(proxy.count('WHERE d.importing')).toBe(1);
       // One for each that was looked into at a time, by the first listing.
       expect(proxy.connections()).toBeLessThanOrEqual(4);
     } finally {

@@ -6,6 +6,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { DatabaseInfo } from '../graph-store.ts';
+import { importsUnderWay } from './arrow/import-records.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { Neo4jConnection } from './connection.ts';
 import { markIn, type StoredMark } from './load-mark.ts';
@@ -60,7 +61,9 @@ export class Databases {
 
   /** @param customer only this one's; default: all of ours */
   async list(customer?: string): Promise<DatabaseInfo[]> {
-    const ours = (await this.onServer()).filter(({ name, type }) => {
+    const imports = await this.#imports({ ...(customer !== undefined && { customer }) });
+    const onServer = await this.onServer();
+    const ours = onServer.filter(({ name, type }) => {
       const owner = type === 'standard' && name !== this.#bookkeeping.database && snapshotOf(name)?.customer;
       return owner && (customer === undefined || owner === customer);
     });
@@ -69,14 +72,26 @@ export class Databases {
       const judged = ours.slice(start, start + LOOKS_AT_ONCE).map((database) => this.#judge(database));
       for (const info of await Promise.all(judged)) if (info) infos.push(info);
     }
+    infos.push(...imports.filter(({ name }) => !onServer.some((one) => one.name === name)));
     return infos.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
   /** One of ours by its name, or none. */
   async named(name: string): Promise<DatabaseInfo[]> {
     const [found] = snapshotOf(name) ? await this.onServer(name) : [];
+    if (!found && snapshotOf(name)) return this.#imports({ database: name });
     const info = found && (await this.#judge(found));
     return info ? [info] : [];
+  }
+
+  /** Databases that imports will make; they are not on the server yet. */
+  async #imports(only: { readonly customer?: string; readonly database?: string }): Promise<DatabaseInfo[]> {
+    const { driver } = this.#connection;
+    const imports = await importsUnderWay(driver, this.#bookkeeping.database, only);
+    return imports.map(({ database: name, ...mark }) => {
+      const { customer, timestamp } = mark;
+      return { name, snapshot: { customer, timestamp }, state: 'building' as const, mark };
+    });
   }
 
   /**

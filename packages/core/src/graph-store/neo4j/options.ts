@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { LoaderSetting } from './arrow/loader-choice.ts';
 import type { Neo4jAccess } from './connection.ts';
 
 export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'username'> {
@@ -22,6 +23,10 @@ export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'usern
   readonly carryPrivileges?: boolean;
   /** After which the server ends a prepared change that is not fired. @default 10_000 */
   readonly changeTimeoutMs?: number;
+  /** How rows go in: what the server offers, Arrow Flight, or Bolt. @default 'auto' */
+  readonly loader?: LoaderSetting;
+  /** Where Arrow Flight is: `grpc://HOST:PORT`, `grpc+tls://HOST:PORT` for TLS. @default as the server says */
+  readonly arrowUrl?: string;
   /** The property that holds a node's id. @default 'id' */
   readonly idProperty?: string;
   /** Whether the id stays as a property of the nodes. @default true */

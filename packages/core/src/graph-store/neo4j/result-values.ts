@@ -55,10 +55,14 @@ function isTemporal(value: object): boolean {
   );
 }
 
-/** The driver writes nine digits of a second or none; ours go in threes, none when the second is whole. */
+/**
+ * The driver writes nine digits of a second or none; ours go in threes, none when the second is whole. What was imported
+ * over Arrow Flight has a zone of the name UTC, which is `Z` too.
+ */
 export function isoOf(text: string): string {
-  return text.replace(/\.(\d+)/, (_, fraction: string) => {
+  const inDigits = text.replace(/\.(\d+)/, (_, fraction: string) => {
     const digits = fraction.replace(/0+$/, '');
     return digits && `.${digits.padEnd(Math.ceil(digits.length / 3) * 3, '0')}`;
   });
+  return inDigits.replace(/(Z|\+00:00)?\[UTC\]$/, 'Z');
 }

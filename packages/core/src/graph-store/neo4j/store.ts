@@ -24,8 +24,16 @@ import type {
   StoreHealth,
   StoreListing,
 } from '../graph-store.ts';
+import type { ChunkLoader } from '../sharing.ts';
+import { EitherLoad } from './arrow/either-load.ts';
+import { askFlight, type ChosenLoader, findLoader, parseArrowUrl } from './arrow/flight-access.ts';
+import { dropImport } from './arrow/import-drop.ts';
+import { openArrowLoad } from './arrow/load.ts';
+import type { FlightAccess } from './arrow/load-commands.ts';
+import { chooseLoader } from './arrow/loader-choice.ts';
 import { openBoltLoad } from './bolt/load.ts';
-import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
+import { PieceLoader } from './bolt/piece-loader.ts';
+import { BOLT_DEFAULTS, type BoltLoadContext, type BoltSettings } from './bolt/settings.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { examineServer } from './capabilities.ts';
 import { Certificates } from './certificates.ts';
@@ -35,7 +43,7 @@ import { Databases } from './databases.ts';
 import { Fence } from './fence.ts';
 import { readHealth } from './health.ts';
 import { readMark, removeMark } from './load-mark.ts';
-import { ownerName, snapshotOf } from './names.ts';
+import { ownerName, requireOwn, snapshotOf } from './names.ts';
 import { accessOf, type Neo4jStoreOptions } from './options.ts';
 import { carryOver } from './parity/carry-over.ts';
 import { parseSchemaFile } from './parity/schema.ts';
@@ -47,7 +55,7 @@ const CHANGE_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 300_000;
 const INDEX_TIMEOUT_MS = 3_600_000;
 
-/** @throws CONFIG_INVALID for a URL or password that cannot be used */
+/** @throws CONFIG_INVALID for URLs or a password that cannot be used */
 export function createNeo4jStore(options: Neo4jStoreOptions): GraphStore {
   return new Neo4jStore(options);
 }
@@ -55,7 +63,6 @@ export function createNeo4jStore(options: Neo4jStoreOptions): GraphStore {
 class Neo4jStore implements GraphStore {
   readonly kind = 'neo4j';
   readonly drainMs = DRAIN_MS;
-  readonly resumesBuilds = true;
   readonly #options: Neo4jStoreOptions;
   readonly #connection: Neo4jConnection;
   readonly #bookkeeping: Bookkeeping;
@@ -63,10 +70,14 @@ class Neo4jStore implements GraphStore {
   readonly #fence: Fence;
   readonly #changes: Changes;
   readonly #certificates: Certificates;
+  /** As the settings say. */
+  readonly #flight: FlightAccess | undefined;
+  #loader: ChosenLoader = { loader: 'bolt', says: '' };
 
   constructor(options: Neo4jStoreOptions) {
     const { clock = systemClock, bookkeepingDatabase: installation = 'graphshift' } = options;
     this.#options = options;
+    if (options.arrowUrl !== undefined) this.#flight = parseArrowUrl(options.arrowUrl);
     this.#connection = new Neo4jConnection(accessOf(options));
     this.#bookkeeping = new Bookkeeping(this.#connection, installation);
     this.#databases = new Databases(this.#connection, this.#bookkeeping, clock);
@@ -83,10 +94,17 @@ class Neo4jStore implements GraphStore {
     });
   }
 
+  /** An import over Arrow Flight is begun again. */
+  get resumesBuilds(): boolean {
+    return this.#loader.loader === 'bolt';
+  }
+
   async start(): Promise<void> {
     const { log = silentLogger } = this.#options;
     await examineServer(this.#connection, this.#databases, this.#bookkeeping, log);
     await doing('prepare the bookkeeping database', () => this.#certificates.prepare());
+    this.#loader = await doing('ask how rows may go in', () => this.#findLoader());
+    log.info({ loader: this.#loader.loader }, this.#loader.says);
   }
 
   stop(): Promise<void> {
@@ -132,8 +150,12 @@ class Neo4jStore implements GraphStore {
       await this.#fence.check(customer, request.epoch);
       // What is wrong there is said before a row is loaded.
       parseSchemaFile((await readSchemaFile(request.path)) ?? []);
-      return openBoltLoad(this.#loadContext(customer, request.epoch), { ...request, customer }, options);
+      return this.#openLoad({ ...request, customer }, options);
     });
+  }
+
+  chunkLoader(): ChunkLoader {
+    return new PieceLoader(this.#connection.access, this.#loadSettings());
   }
 
   certificate(database: string): Promise<LoadCertificate | undefined> {
@@ -193,7 +215,7 @@ class Neo4jStore implements GraphStore {
   }
 
   prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
-    return doing(`drop ${name}`, () => this.#changes.prepareDrop(customer, name, epoch));
+    return doing(`drop ${name}`, () => this.#prepareDrop(customer, name, epoch));
   }
 
   async query(target: QueryTarget, cypher: string, options?: QueryOptions): Promise<QueryResult> {
@@ -201,18 +223,53 @@ class Neo4jStore implements GraphStore {
     return runQuery(this.#connection, database, cypher, options);
   }
 
+  #findLoader(): Promise<ChosenLoader> {
+    return findLoader({
+      setting: this.#options.loader ?? 'auto',
+      access: this.#connection.access,
+      ...(this.#flight && { flight: this.#flight }),
+      ask: (statement) => this.#connection.read(this.#bookkeeping.database, statement),
+    });
+  }
+
+  async #openLoad(request: LoadRequest, options: LoadOptions | undefined): Promise<Load> {
+    const { flight } = this.#loader;
+    const context = this.#loadContext(request.customer, request.epoch);
+    const openBolt = () => openBoltLoad(context, request, options);
+    if (!flight) return openBolt();
+    const openArrow = () =>
+      openArrowLoad({ ...context, flight, bookkeeping: this.#bookkeeping.database }, request, options);
+    if (this.#options.loader === 'arrow') return openArrow();
+    const { log = silentLogger } = this.#options;
+    const offer = await askFlight(flight, context.access);
+    if (offer.offered) return new EitherLoad(await openArrow(), openBolt, log);
+    log.warn({ loader: 'bolt' }, chooseLoader('auto', offer).says);
+    return openBolt();
+  }
+
+  /** What the server still has of an import of that name goes first: nobody of a lower epoch can begin it again. */
+  async #prepareDrop(customer: string, name: string, epoch: number): Promise<PreparedChange> {
+    const { flight } = this.#loader;
+    if (flight) {
+      const owner = ownerName(customer);
+      requireOwn(owner, name);
+      await this.#fence.raise(owner, epoch);
+      const { access, driver } = this.#connection;
+      const { clock = systemClock } = this.#options;
+      const server = { access, driver, flight, bookkeeping: this.#bookkeeping.database, clock };
+      await dropImport(server, name, epoch);
+    }
+    return this.#changes.prepareDrop(customer, name, epoch);
+  }
+
   /** What the loader needs; what it drops, it drops as the holder that it loads for. */
   #loadContext(customer: string, epoch: number): BoltLoadContext {
     const { driver, access } = this.#connection;
     const databases = this.#databases;
     const drop = async (name: string) => {
-      const change = await this.#changes.prepareDrop(customer, name, epoch);
+      const change = await this.#prepareDrop(customer, name, epoch);
       await change.fire().finally(() => change.cancel());
     };
-    const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;
-    const { decimals, unsigned, requireManifest, scratchDirectory = tmpdir() } = this.#options;
-    const chosen = { idProperty, keepId, indexId, sessions, batchRows, threads, decimals, unsigned };
-    const settings = { ...BOLT_DEFAULTS, ...defined({ ...chosen, requireManifest }), scratchDirectory };
     return {
       driver,
       access,
@@ -222,8 +279,15 @@ class Neo4jStore implements GraphStore {
         drop,
       },
       certificates: this.#certificates,
-      settings,
+      settings: this.#loadSettings(),
     };
+  }
+
+  #loadSettings(): BoltSettings {
+    const { idProperty, keepId, indexId, sessions, batchRows, threads } = this.#options;
+    const { decimals, unsigned, requireManifest, scratchDirectory = tmpdir() } = this.#options;
+    const chosen = { idProperty, keepId, indexId, sessions, batchRows, threads, decimals, unsigned };
+    return { ...BOLT_DEFAULTS, ...defined({ ...chosen, requireManifest }), scratchDirectory };
   }
 
   /** An alias cannot have the name of a database: better said before the load than at the cutover. */

@@ -32,5 +32,5 @@ if RANK[mark] > (RANK[before] or 0) then
   redis.call('HSET', KEYS[2], 'mark', mark, 'markedAt', at)
   news = 'marked'
 end
-if empty == '1' then redis.call('HSET', KEYS[2], 'deployments', '', 'leases', '', 'active', 0) end
+if empty == '1' then redis.call('HSET', KEYS[2], 'deployments', '', 'chunks', '', 'leases', '', 'active', 0) end
 return { news, answer, tostring(epoch) }

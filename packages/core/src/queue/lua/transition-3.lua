@@ -81,7 +81,7 @@ if ends == '1' then redis.call('HSETNX', KEYS[1], 'endedAt', now) end
 if revive == '1' then
   current_run = tostring(redis.call('HINCRBY', KEYS[1], 'run', 1))
   redis.call('HDEL', KEYS[1], 'attempts', 'crashes', 'error', 'reason', 'startedAt', 'endedAt', 'dueAt', 'rows',
-    'estimate', 'outcome', 'reserves')
+    'chunks', 'chunksTotal', 'loaders', 'estimate', 'outcome', 'reserves')
   redis.call('ZADD', prefix .. ':backlog:' .. customer, timestamp, id)
 end
 if state == 'discovered' then redis.call('ZREM', prefix .. ':backlog:' .. customer, id) end

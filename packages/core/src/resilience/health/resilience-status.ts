@@ -35,6 +35,8 @@ export interface InstanceStatus {
   readonly capacity: number;
   /** What it holds. */
   readonly deployments: readonly string[];
+  /** Chunks of shared loads in hand, each as `<deployment>#<number>`. */
+  readonly chunks: readonly string[];
   readonly leases: readonly string[];
   readonly paused: string | null;
   /** Resident, with its loading processes. */
@@ -117,7 +119,7 @@ function statusOf(
   instance: InstanceWithSigns,
   recovery: Readonly<Record<string, RecoveryStatistics>>,
 ): InstanceStatus {
-  const { id, kind, host, pid, version, state, condition, capacity, deployments, leases } = instance;
+  const { id, kind, host, pid, version, state, condition, capacity, deployments, chunks, leases } = instance;
   return {
     id,
     kind,
@@ -130,6 +132,7 @@ function statusOf(
     uptimeSeconds: Math.round(instance.uptimeMs / 1000),
     capacity,
     deployments,
+    chunks,
     leases,
     paused: instance.paused === '' ? null : instance.paused,
     memoryBytes: instance.memory,

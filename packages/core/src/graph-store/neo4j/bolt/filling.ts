@@ -64,7 +64,7 @@ export function isFilled(group: GroupPlan, states: ReadonlyMap<number, ChunkStat
  */
 export async function fill(filling: Filling, kind: GroupKind): Promise<void> {
   const { build, plan, settings, stager } = filling;
-  const states = await readChunks(build);
+  const states = await readChunks(build, keysOf(plan));
   const tasks: ChunkTask[] = [];
   const totals = new Map<number, number>();
   const missing = plan.groups.filter((group) => !isFilled(group, states));
@@ -90,6 +90,13 @@ export async function fill(filling: Filling, kind: GroupKind): Promise<void> {
   } finally {
     for (const { writer } of workers) await writer.close();
   }
+}
+
+/** The first and the last mark of a plan. */
+function keysOf({ groups }: LoadPlan): { first: number; last: number } {
+  const keys = groups.flatMap(({ chunks }) => chunks.map(({ key }) => key));
+  // In the order of the plan they only grow.
+  return { first: keys[0] ?? 0, last: keys.at(-1) ?? 0 };
 }
 
 interface Worker {

@@ -87,35 +87,53 @@ async function strip(
   }
 }
 
+/** Rows of one label or type at each station, but for what the store counts. */
+export type Stations = Omit<CertifiedCount, 'name' | 'footers' | 'counted'>;
+
+export interface StationsOf {
+  of(group: GroupPlan): Stations;
+  /** Nodes of the database that are marks. */
+  readonly marks: number;
+}
+
 /**
  * What was read, sent and acknowledged by the marks, and what the count store says.
  * @throws CERTIFICATE where a label beside the folders' own, or the whole graph, has another number
  */
 export async function certifyCounts(build: Build, plan: LoadPlan): Promise<Omit<LoadCounts, 'peakMemory'>> {
   const states = await readChunks(build);
+  // The marks of the chunks and of the load are nodes too.
+  return certifyStations(build, plan, { of: (group) => stations(group, states), marks: states.size + 1 });
+}
+
+/** The same, with stations that the caller has counted. */
+export async function certifyStations(
+  build: Build,
+  plan: LoadPlan,
+  { of, marks }: StationsOf,
+): Promise<Omit<LoadCounts, 'peakMemory'>> {
   const labels = labelRows(plan);
   const byLabel = Object.fromEntries(labels);
   const nodes: CertifiedCount[] = [];
   const relationships: CertifiedCount[] = [];
   for (const group of plan.groups) {
+    const { name, rows: footers } = group;
     if (group.kind === 'relationships') {
-      const counted = await count(build, `()-[r:${quoteName(group.name)}]->()`, 'r');
-      relationships.push({ ...stations(group, states), counted });
+      const counted = await count(build, `()-[r:${quoteName(name)}]->()`, 'r');
+      relationships.push({ name, footers, ...of(group), counted });
       continue;
     }
-    const all = await count(build, `(n:${quoteName(group.name)})`, 'n');
+    const all = await count(build, `(n:${quoteName(name)})`, 'n');
     // Nodes of other folders may have this label too.
-    const others = (labels.get(group.name) ?? 0) - group.rows;
-    nodes.push({ ...stations(group, states), counted: all - others });
-    labels.delete(group.name);
+    const others = (labels.get(name) ?? 0) - footers;
+    nodes.push({ name, footers, ...of(group), counted: all - others });
+    labels.delete(name);
   }
   for (const [label, rows] of labels)
     refuseCount(`label ${label}`, rows, await count(build, `(n:${quoteName(label)})`, 'n'));
-  // The marks of the chunks and of the load are nodes too.
-  const others = states.size + 1;
   const total = (kind: GroupPlan['kind']) =>
     plan.groups.reduce((sum, group) => sum + (group.kind === kind ? group.rows : 0), 0);
-  refuseCount('the graph, in nodes', total('nodes'), (await count(build, '(n)', 'n')) - others);
+  refuseCount('the graph, in nodes', total('nodes'), (await count(build, '(n)', 'n')) - marks);
   refuseCount('the graph, in relationships', total('relationships'), await count(build, '()-[r]->()', 'r'));
   return { nodes, relationships, labels: byLabel };
 }
@@ -131,10 +149,7 @@ function labelRows(plan: LoadPlan): Map<string, number> {
   return rows;
 }
 
-function stations(
-  group: GroupPlan,
-  states: ReadonlyMap<number, ChunkState>,
-): Omit<CertifiedCount, 'counted'> {
+function stations(group: GroupPlan, states: ReadonlyMap<number, ChunkState>): Stations {
   const sum = (value: (state: ChunkState) => number) =>
     group.chunks.reduce((total, { key }) => {
       const state = states.get(key);
@@ -142,13 +157,7 @@ function stations(
     }, 0);
   const sent = sum(({ rows }) => rows);
   // A batch is committed only when the server made as many rows as were sent, so its progress says both.
-  return {
-    name: group.name,
-    footers: group.rows,
-    read: sum(({ total }) => total ?? 0),
-    sent,
-    acknowledged: sent,
-  };
+  return { read: sum(({ total }) => total ?? 0), sent, acknowledged: sent };
 }
 
 /** @param variable the name in the pattern that is counted, so that the count store answers */

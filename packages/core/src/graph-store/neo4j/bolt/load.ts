@@ -3,18 +3,19 @@
  * is cancelling. What is in the database stays there for the next run of the deployment, which goes on with it.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
-import { certify } from '../../certify.ts';
-import type { AbortOptions, Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
-import { LoadingProcess, refuseAborted } from '../../loading-process.ts';
-import { fencedOut, readMark, rowsIn, type StoredMark, sealMark, writeMark } from '../load-mark.ts';
-import { loadFailure } from './failures.ts';
-import type { BoltCommands, BoltJob } from './load-commands.ts';
+import type { LoadCounts } from '../../certify.ts';
+import type { Load, LoadCertificate, LoadOptions, LoadRequest } from '../../graph-store.ts';
+import { refuseAborted } from '../../loading-process.ts';
+import type { LoadChunk, SharedRound } from '../../sharing.ts';
+import { ChildLoad, type ChildLoadParts, talking } from '../child-load.ts';
+import { fencedOut, readMark, rowsIn, type StoredMark, writeMark } from '../load-mark.ts';
+import type { BoltCommands, BoltJob, SharedJob } from './load-commands.ts';
 import type { BoltLoadContext } from './settings.ts';
 
 /** Several times what the batches of all sessions hold. */
@@ -35,7 +36,8 @@ export async function openBoltLoad(
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
   const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
-  return new BoltLoad(context, request, mark, scratch, options);
+  const module = siblingModule(import.meta.url, 'load-child');
+  return new BoltLoad(context, mark, { context, request, scratch, options, module, heapMb: CHILD_HEAP_MB });
 }
 
 /** @throws CONFLICT, FENCED */
@@ -55,140 +57,121 @@ async function markBuild(
   return writeMark(driver, database, request);
 }
 
-async function isEmpty(driver: BoltLoadContext['driver'], database: string): Promise<boolean> {
+export async function isEmpty(driver: BoltLoadContext['driver'], database: string): Promise<boolean> {
   const { records } = await driver.executeQuery('MATCH (n) RETURN count(n) AS rows', {}, { database });
   return Number(records[0]?.get('rows')) === 0;
 }
 
-class BoltLoad implements Load {
+class BoltLoad extends ChildLoad<BoltCommands> {
+  protected readonly resumable = true;
+  protected manifest: SnapshotManifest | undefined;
   readonly #context: BoltLoadContext;
-  readonly #request: LoadRequest;
-  readonly #database: string;
   readonly #mark: StoredMark;
-  readonly #scratch: string;
-  readonly #process: LoadingProcess<BoltCommands>;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
   #kept: number | undefined;
-  #manifest: SnapshotManifest | undefined;
+  readonly #sharing: LoadOptions['sharing'];
+  #shared: SharedJob | undefined;
 
-  constructor(
-    context: BoltLoadContext,
-    request: LoadRequest,
-    mark: StoredMark,
-    scratch: string,
-    options: LoadOptions,
-  ) {
+  constructor(context: BoltLoadContext, mark: StoredMark, parts: ChildLoadParts) {
+    super(parts);
     this.#context = context;
-    this.#request = request;
-    this.#database = databaseName(request);
     this.#mark = mark;
-    this.#scratch = scratch;
-    this.#process = new LoadingProcess({
-      snapshot: request,
-      load: options,
-      module: siblingModule(import.meta.url, 'load-child'),
-      heapMb: CHILD_HEAP_MB,
-      onAbort: () => this.#stop(),
-    });
+    this.#sharing = parts.options.sharing;
   }
 
   get kept(): number | undefined {
     return this.#kept;
   }
 
+  get chunks(): number | undefined {
+    return this.#shared?.chunks.length;
+  }
+
   async check(): Promise<SnapshotManifest> {
     const { access, settings } = this.#context;
-    const { path, customer, epoch } = this.#request;
+    const { path, customer, epoch } = this.request;
     const job: BoltJob = {
       access,
       settings,
       path,
       customer,
       epoch,
-      database: this.#database,
-      scratch: this.#scratch,
+      database: this.database,
+      scratch: this.scratch,
+      ...(this.#sharing && { shareFrom: this.#sharing.leastBytes }),
     };
-    const { manifest, fingerprint } = await this.#process.call('check', job);
-    this.#manifest = manifest;
+    const { manifest, fingerprint, shared } = await this.process.call('check', job);
+    this.manifest = manifest;
+    this.#shared = shared;
     if (this.#mark.plan === fingerprint) {
       this.#loaded = this.#mark.certificate;
       const rows = this.#loaded
         ? manifest.rows
-        : await talking(`count ${this.#database}`, () => rowsIn(this.#context.driver, this.#database));
+        : await talking(`count ${this.database}`, () => rowsIn(this.#context.driver, this.database));
       if (rows > 0) this.#kept = rows;
     } else {
       // Rows of other files, or cut another way: nothing of it can be gone on with.
       if (this.#mark.plan !== undefined)
-        await talking(`begin ${this.#database} again`, () => this.#beginAgain());
-      await this.#process.call('place', undefined);
+        await talking(`begin ${this.database} again`, () => this.#beginAgain());
+      await this.process.call('place', undefined);
     }
     return manifest;
   }
 
   async nodes(): Promise<void> {
-    this.#process.refuseEnded();
-    if (!this.#loaded) await this.#process.call('nodes', undefined);
+    this.process.refuseEnded();
+    if (this.#loaded) return;
+    if (!this.#shared) return this.process.call('nodes', undefined);
+    await this.#share('nodes', this.#shared);
+    await this.process.call('index', undefined);
   }
 
   async relationships(): Promise<void> {
-    this.#process.refuseEnded();
-    if (!this.#loaded) await this.#process.call('relationships', undefined);
+    this.process.refuseEnded();
+    if (this.#loaded) return;
+    if (!this.#shared) return this.process.call('relationships', undefined);
+    await this.#share('relationships', this.#shared);
   }
 
-  async seal(): Promise<LoadCertificate> {
-    this.#process.refuseEnded();
-    const filled = this.#loaded ?? (await this.#process.call('finish', undefined));
-    const certificate = certify(this.#request, this.#manifest, filled);
-    await this.#process.kill();
-    this.#process.refuseEnded();
-    await this.#process.seal(() => talking(`seal ${this.#database}`, () => this.#seal(certificate)));
-    await rm(this.#scratch, { recursive: true, force: true });
-    return certificate;
+  async #share(kind: LoadChunk['kind'], { plan, chunks }: SharedJob): Promise<void> {
+    const before = { rows: 0, bytes: 0 };
+    // Nodes are the first round.
+    for (const chunk of chunks)
+      if (kind === 'relationships' && chunk.kind === 'nodes') {
+        before.rows += chunk.rows;
+        before.bytes += chunk.bytes;
+      }
+    const round: SharedRound = {
+      kind,
+      chunks: chunks.filter((chunk) => chunk.kind === kind),
+      plan,
+      before,
+      standing: () => this.process.call('standing', undefined),
+      load: ({ number }, { onRows } = {}) =>
+        this.process.call('piece', number, onRows && ((rows) => onRows(Number(rows)))),
+    };
+    await this.#sharing?.run(round);
   }
 
-  async abort(options: AbortOptions = {}): Promise<void> {
-    await this.#stop();
-    if (this.#process.isSealed || options.resumable) return;
-    await talking(`abort the load of ${this.#database}`, () => this.#drop()).catch((error: unknown) => {
-      // A newer holder decides what becomes of the build.
-      if (!(error instanceof GraphshiftError && error.code === 'FENCED')) throw error;
-    });
+  protected async finish(): Promise<LoadCounts> {
+    return this.#loaded ?? (await this.process.call('finish', undefined));
   }
 
-  async #stop(): Promise<void> {
-    if (await this.#process.stop()) await rm(this.#scratch, { recursive: true, force: true });
-  }
-
-  /** Drops the build unless a newer holder goes on with it. */
-  async #drop(): Promise<void> {
+  protected async drop(): Promise<void> {
     const { databases, driver } = this.#context;
-    if (!(await databases.exists(this.#database))) return;
-    const mark = await readMark(driver, this.#database);
-    if (mark && mark.epoch > this.#request.epoch) return;
+    if (!(await databases.exists(this.database))) return;
+    const mark = await readMark(driver, this.database);
+    if (mark && mark.epoch > this.request.epoch) return;
     // Of one that is complete, or that this very load has sealed, nothing is taken back.
-    if (!mark && !(await isEmpty(driver, this.#database))) return;
-    await databases.drop(this.#database);
+    if (!mark && !(await isEmpty(driver, this.database))) return;
+    await databases.drop(this.database);
   }
 
   async #beginAgain(): Promise<void> {
     const { databases, driver } = this.#context;
-    await this.#drop();
-    await databases.create(this.#database);
-    await writeMark(driver, this.#database, this.#request);
-  }
-
-  async #seal(certificate: LoadCertificate): Promise<void> {
-    const { certificates, driver } = this.#context;
-    await certificates.keep(certificate);
-    await sealMark(driver, this.#database, certificate);
-  }
-}
-
-async function talking<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw loadFailure(error, what);
+    await this.drop();
+    await databases.create(this.database);
+    await writeMark(driver, this.database, this.request);
   }
 }

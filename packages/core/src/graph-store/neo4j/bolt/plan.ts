@@ -117,7 +117,7 @@ async function planGroup(
   const properties = await planProperties(planner, view, kind, group);
   const column = group.columns[1];
   const labelSets = kind === 'nodes' && column ? await labelSetsOf(planner.duck, view, group, column) : [];
-  const cut = kind === 'nodes' ? cutNodes(ids, group.rows) : cutRelationships(ids, group.rows);
+  const cut = cutRows(kind, ids, group.rows);
   return {
     kind,
     index,
@@ -185,9 +185,14 @@ function checkName(where: string, name: string): void {
   quoteName(name);
 }
 
-interface Cut {
+export interface Cut {
   readonly part?: string;
   readonly parts: readonly Omit<ChunkPlan, 'key'>[];
+}
+
+/** By the number of rows alone. @param ids expressions of the id, or of those of both ends */
+export function cutRows(kind: GroupKind, ids: readonly string[], rows: number): Cut {
+  return kind === 'nodes' ? cutNodes(ids, rows) : cutRelationships(ids, rows);
 }
 
 function cutNodes(ids: readonly string[], rows: number): Cut {

@@ -89,11 +89,20 @@ export async function placeChunks(build: Build, plan: LoadPlan): Promise<void> {
   });
 }
 
-export async function readChunks(build: Build): Promise<Map<number, ChunkState>> {
+/** @param keys of the marks that are wanted; a shared load has a hundred thousand of them. @default all */
+export async function readChunks(
+  build: Build,
+  keys?: { readonly first: number; readonly last: number },
+): Promise<Map<number, ChunkState>> {
   const session = build.driver.session({ database: build.database });
+  const where = keys ? 'WHERE c.key >= $first AND c.key <= $last' : '';
+  const range = keys ? { first: neo4j.int(keys.first), last: neo4j.int(keys.last) } : {};
   try {
     const { records } = await session.executeRead((tx) =>
-      tx.run(`MATCH (c:${CHUNK_LABEL}) RETURN c.key AS key, c.rows AS rows, c.total AS total`),
+      tx.run(
+        `MATCH (c:${CHUNK_LABEL}) ${where} RETURN c.key AS key, c.rows AS rows, c.total AS total`,
+        range,
+      ),
     );
     const states = records.map((record): [number, ChunkState] => {
       const [key, total] = [Number(record.get('key')), record.get('total')];
@@ -113,7 +122,9 @@ export async function readChunks(build: Build): Promise<Map<number, ChunkState>>
  * @throws LOAD_FAILED where it had another number before: the files are not cut as they were
  */
 export async function noteTotals(build: Build, totals: ReadonlyMap<number, number>): Promise<void> {
-  const known = await readChunks(build);
+  const keys = [...totals.keys()];
+  // Those between them too: they are of one load, or of one piece of it.
+  const known = await readChunks(build, { first: Math.min(...keys), last: Math.max(...keys) });
   for (const [key, total] of totals) {
     const before = known.get(key)?.total ?? total;
     if (before !== total)

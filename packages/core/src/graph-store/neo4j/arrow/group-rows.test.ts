@@ -1,0 +1,154 @@
+/** The rows of a group as record batches: every value as DuckDB has it, however many batches they make. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Table, tableFromIPC } from 'apache-arrow';
+import { afterAll, expect, test } from 'vitest';
+import { type Duck, openDuck } from '../../../snapshot-source/duckdb.ts';
+import { inspectSnapshot } from '../../../snapshot-source/inspect.ts';
+import { writeSnapshot } from '../../../snapshot-source/simulate.ts';
+import { planLoad } from '../bolt/plan.ts';
+import { BOLT_DEFAULTS } from '../bolt/settings.ts';
+import { openGroup } from './group-rows.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'graphshift-rows-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+let snapshots = 0;
+
+async function planned<T>(
+  nodes: string,
+  use: (duck: Duck, plan: Awaited<ReturnType<typeof planLoad>>) => Promise<T>,
+  relationships = '',
+): Promise<T> {
+  snapshots += 1;
+  const path = await writeSnapshot(directory, {
+    customer: 'acme',
+    timestamp: 1_700_000_000 + snapshots,
+    nodes: { Thing: nodes },
+    ...(relationships && { relationships: { LIKES: relationships } }),
+  });
+  const duck = await openDuck({ spillDirectory: join(directory, 'spill') });
+  try {
+    const manifest = await inspectSnapshot(duck, path);
+    return await use(
+      duck,
+      await planLoad(duck, manifest, { ...BOLT_DEFAULTS, scratchDirectory: directory, unsigned: 'text' }),
+    );
+  } finally {
+    duck.close();
+  }
+}
+
+/** What is sent of a group, and the rows of each batch. */
+async function sent(duck: Duck, group: Parameters<typeof openGroup>[1]) {
+  const parts: Uint8Array[] = [];
+  const batches: number[] = [];
+  let read = 0;
+  const rows = await openGroup(duck, group);
+  for await (const message of rows.messages((more) => {
+    read += more;
+  })) {
+    const prefix = Buffer.alloc(8, 0xff);
+    prefix.writeInt32LE(message.metadata.length, 4);
+    parts.push(prefix, Buffer.from(message.metadata), Buffer.from(message.body));
+    if (message.kind === 'batch') batches.push(message.rows);
+  }
+  const table: Table = tableFromIPC(Buffer.concat([...parts, Buffer.from([255, 255, 255, 255, 0, 0, 0, 0])]));
+  return { table, batches, read };
+}
+
+/** Values of a row, but for its id. */
+function found(table: Table, row: number): unknown[] {
+  return ['labels', 'text', 'wide', 'flag', 'ratio', 'small', 'texts', 'numbers', 'flags'].map((name) => {
+    const value: unknown = table.getChild(name)?.get(row);
+    return value !== null && typeof value === 'object' ? [...(value as Iterable<unknown>)] : value;
+  });
+}
+
+/** What the SQL below says. */
+function wanted(i: number): unknown[] {
+  const unless = (divisor: number, value: unknown) => (i % divisor > 0 ? value : null);
+  return [
+    i % 3 === 0 ? ['Odd', 'Thing'] : ['Thing'],
+    unless(7, 'ä'.repeat(i % 31)),
+    unless(5, BigInt(i) * 1000000007n),
+    i % 2 === 0 ? i % 4 === 0 : null,
+    i / 3,
+    BigInt(i % 128),
+    unless(
+      4,
+      Array.from({ length: i % 4 }, (_, e) => `item number ${e}`),
+    ),
+    [BigInt(i), BigInt(-i)],
+    unless(9, [i % 2 === 0]),
+  ];
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}n` : one));
+}
+
+test('of every type, with nulls, over many batches and chunks', async () => {
+  const rows = 70_000;
+  const nodes = `SELECT 'id ' || i AS id, CASE WHEN i % 3 = 0 THEN ' Thing , Odd' ELSE 'Thing' END AS labels,
+    CASE WHEN i % 7 > 0 THEN repeat('ä', (i % 31)::INT) END AS text, CASE WHEN i % 5 > 0 THEN i * 1000000007 END AS wide,
+    CASE WHEN i % 2 = 0 THEN i % 4 = 0 END AS flag, i / 3.0::DOUBLE AS ratio, (i % 128)::TINYINT AS small,
+    DATE '1960-01-01' + (i % 20000)::INT AS day, TIMESTAMP '1969-12-31 23:59:59.999999' + to_seconds(i) AS at,
+    CASE WHEN i % 4 > 0 THEN list_transform(range(i % 4), lambda e: 'item number ' || e) END AS texts,
+    [i, -i] AS numbers, CASE WHEN i % 9 > 0 THEN [i % 2 = 0] END AS flags FROM range(${rows}) t(i)`;
+  await planned(nodes, async (duck, { groups }) => {
+    const { table, batches, read } = await sent(duck, groups[0]!);
+    expect(read).toBe(rows);
+    expect(batches.length).toBeGreaterThan(1);
+    expect(Math.max(...batches)).toBeLessThanOrEqual(65_536 + 2048);
+    expect(batches.reduce((sum, more) => sum + more)).toBe(rows);
+    const seen = new Set<string>();
+    const get = (name: string) => table.getChild(name)!;
+    const wrong = Array.from({ length: rows }, (_, row) => row).filter((row) => {
+      const id = String(get('nodeId').get(row));
+      seen.add(id);
+      return textOf(found(table, row)) !== textOf(wanted(Number(id.slice(3))));
+    });
+    expect(wrong).toEqual([]);
+    expect(seen.size).toBe(rows);
+    expect(String(get('day').type)).toBe('Date32<DAY>');
+    expect(String(get('at').type)).toBe('Timestamp<MICROSECOND>');
+  });
+});
+
+test('of relationships, and of a group without rows', async () => {
+  const nodes = "SELECT i AS id, 'Thing' AS labels FROM range(3) t(i)";
+  const likes = "SELECT 0 AS s, i AS t, 'LIKES' AS type FROM range(3) t(i)";
+  await planned(
+    nodes,
+    async (duck, { groups }) => {
+      const { table } = await sent(duck, groups[1]!);
+      const pairs = table.toArray().map((row) => Object.values(row.toJSON()));
+      expect(pairs.sort()).toEqual(['0', '1', '2'].map((target) => ['0', target, 'LIKES']));
+      const things = (await sent(duck, groups[0]!)).table.toArray();
+      expect(things.map((row) => [row.nodeId, [...row.labels]])).toEqual(
+        ['0', '1', '2'].map((id) => [id, ['Thing']]),
+      );
+    },
+    likes,
+  );
+  await planned(
+    nodes,
+    async (duck, { groups }) => expect((await sent(duck, groups[1]!)).batches).toEqual([]),
+    `${likes} WHERE false`,
+  );
+});
+
+test.each([
+  ['bytes', "'a'::BLOB AS odd", 'column "odd": it is bytes, which Arrow Flight imports do not take'],
+  ['a time of day', "TIME '12:00:00' AS odd", 'column "odd": it is a time of day'],
+  ['a name of the protocol', '1 AS "nodeId"', 'column "nodeId": a property of that name'],
+])('a column with %s is refused, and Bolt takes it', async (_, column, words) => {
+  await planned(`SELECT 'a' AS id, 'Thing' AS label, ${column}`, async (duck, { groups }) => {
+    await expect(openGroup(duck, groups[0]!)).rejects.toMatchObject({
+      message: expect.stringContaining(words),
+      details: { boltTakesIt: true },
+    });
+  });
+});
