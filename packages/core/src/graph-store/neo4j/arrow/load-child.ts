@@ -49,7 +49,8 @@ async function check(job: ArrowJob, report: Report): Promise<SnapshotManifest> {
   const files = await checkFiles(job, report);
   const rows = new Map<GroupPlan, GroupRows>();
   // What cannot be sent is said before anything is.
-  for (const group of files.plan.groups) rows.set(group, await openGroup(files.duck, group));
+  for (const group of files.plan.groups)
+    rows.set(group, await openGroup({ ...files, scratch: job.scratch }, group));
   const { access, database, mark, flight } = job;
   const client = new FlightClient(flightOptions(flight, access));
   const build = {
@@ -92,17 +93,20 @@ async function putAll(current: Work, kind: GroupKind, report: Report): Promise<v
   const load = importOf(current);
   const entity: EntityType = kind === 'nodes' ? 'node' : 'relationship';
   progress.tell(kind, report, true);
-  for (const [group, source] of rows) {
+  for (const [group, { puts }] of rows) {
     if (group.kind !== kind) continue;
-    let [read, acknowledged] = [0, 0];
-    const messages = source.messages((more) => {
-      read += more;
-    });
-    const { rows: sent } = await load.put(entity, messages, (more) => {
-      acknowledged += more;
-      progress.rows += more;
-      progress.tell(kind, report);
-    });
+    let [read, sent, acknowledged] = [0, 0, 0];
+    for (const put of puts) {
+      const messages = put((more) => {
+        read += more;
+      });
+      const summary = await load.put(entity, messages, (more) => {
+        acknowledged += more;
+        progress.rows += more;
+        progress.tell(kind, report);
+      });
+      sent += summary.rows;
+    }
     stations.set(group, { read, sent, acknowledged });
     progress.bytes += group.bytes;
   }
