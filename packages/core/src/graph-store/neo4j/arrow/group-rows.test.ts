@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { openDuck } from '../../../snapshot-source/duckdb.ts';
 import { inspectSnapshot } from '../../../snapshot-source/inspect.ts';
 import { writeSnapshot } from '../../../snapshot-source/simulate.ts';
-import { planLoad } from '../bolt/plan.ts';
+import { type GroupPlan, planGroups } from '../bolt/plan.ts';
 import { BOLT_DEFAULTS } from '../bolt/settings.ts';
 import { type GroupFiles, openGroup } from './group-rows.ts';
 
@@ -28,15 +28,15 @@ async function planned<T>(nodes: string, use: Use<T>, relationships = ''): Promi
   return inspected(path, use);
 }
 
-type Use<T> = (files: GroupFiles, plan: Awaited<ReturnType<typeof planLoad>>) => Promise<T>;
+type Use<T> = (files: GroupFiles, groups: readonly GroupPlan[]) => Promise<T>;
 
 async function inspected<T>(path: string, use: Use<T>): Promise<T> {
   const duck = await openDuck({ spillDirectory: join(directory, 'spill') });
   try {
-    const manifest = await inspectSnapshot(duck, path);
+    const found = await inspectSnapshot(duck, path);
     return await use(
-      { duck, path, manifest, scratch: directory },
-      await planLoad(duck, manifest, { ...BOLT_DEFAULTS, scratchDirectory: directory, unsigned: 'text' }),
+      { duck, path, found, scratch: directory },
+      await planGroups(duck, found, { ...BOLT_DEFAULTS, scratchDirectory: directory, unsigned: 'text' }),
     );
   } finally {
     duck.close();
@@ -112,7 +112,7 @@ test('of every type, with nulls, over many batches and chunks', async () => {
     DATE '1960-01-01' + (i % 20000)::INT AS day, TIMESTAMP '1969-12-31 23:59:59.999999' + to_seconds(i) AS at,
     CASE WHEN i % 4 > 0 THEN list_transform(range(i % 4), lambda e: 'item number ' || e) END AS texts,
     [i, -i] AS numbers, CASE WHEN i % 9 > 0 THEN [i % 2 = 0] END AS flags FROM range(${rows}) t(i)`;
-  await planned(nodes, async (files, { groups }) => {
+  await planned(nodes, async (files, groups) => {
     const { table, batches, read } = await sentAtOnce(files, groups[0]!);
     expect(read).toBe(rows);
     expect(batches.length).toBeGreaterThan(1);
@@ -137,7 +137,7 @@ test('of relationships, and of a group without rows', async () => {
   const likes = "SELECT 0 AS s, i AS t, 'LIKES' AS type FROM range(3) t(i)";
   await planned(
     nodes,
-    async (files, { groups }) => {
+    async (files, groups) => {
       const { table } = await sentAtOnce(files, groups[1]!);
       const pairs = table.toArray().map((row) => Object.values(row.toJSON()));
       expect(pairs.sort()).toEqual(['0', '1', '2'].map((target) => ['0', target, 'LIKES']));
@@ -150,7 +150,7 @@ test('of relationships, and of a group without rows', async () => {
   );
   await planned(
     nodes,
-    async (files, { groups }) => expect((await sentAtOnce(files, groups[1]!)).batches).toEqual([]),
+    async (files, groups) => expect((await sentAtOnce(files, groups[1]!)).batches).toEqual([]),
     `${likes} WHERE false`,
   );
 });
@@ -169,7 +169,7 @@ test('of Arrow files a put each, unless a column is what DuckDB alone makes of i
     await mkdir(dirname(join(path, name)), { recursive: true });
     await writeFile(join(path, name), tableToIPC(new Table(columns), 'file'));
   }
-  await inspected(path, async (files, { groups }) => {
+  await inspected(path, async (files, groups) => {
     const [coins, people] = groups;
     expect(
       (await sent(files, coins!)).map(({ table }) => table.toArray().map((row) => row.toJSON())),
@@ -188,7 +188,7 @@ test.each([
   ['a time of day', "TIME '12:00:00' AS odd", 'column "odd": it is a time of day'],
   ['a name of the protocol', '1 AS "nodeId"', 'column "nodeId": a property of that name'],
 ])('a column with %s is refused, and Bolt takes it', async (_, column, words) => {
-  await planned(`SELECT 'a' AS id, 'Thing' AS label, ${column}`, async (files, { groups }) => {
+  await planned(`SELECT 'a' AS id, 'Thing' AS label, ${column}`, async (files, groups) => {
     await expect(openGroup(files, groups[0]!)).rejects.toMatchObject({
       message: expect.stringContaining(words),
       details: { boltTakesIt: true },

@@ -15,7 +15,7 @@ import { formatOf } from '../../../snapshot-source/file-format.ts';
 import { viewOf } from '../../../snapshot-source/views.ts';
 import { type GroupPlan, LABEL_SEPARATOR } from '../bolt/plan.ts';
 import type { ValueKind, ValuePlan } from '../bolt/values.ts';
-import type { LoadFiles } from '../load-files.ts';
+import type { PlannedFiles } from '../load-files.ts';
 import { GDS_COLUMNS } from './gds-protocol.ts';
 import { repeatText, repeatTexts } from './repeated-columns.ts';
 import { batchMessage, schemaMessage } from './wire-messages.ts';
@@ -41,7 +41,7 @@ export interface GroupRows {
 /** The messages of one put, the schema first. @param onRead told the rows of each batch before it is sent */
 export type RowsPut = (onRead: (rows: number) => void) => AsyncGenerator<IpcMessage>;
 
-export interface GroupFiles extends Pick<LoadFiles, 'duck' | 'path' | 'manifest'> {
+export interface GroupFiles extends Omit<PlannedFiles, 'groups'> {
   /** A directory of this load's own. */
   readonly scratch: string;
 }
@@ -56,8 +56,8 @@ export const BOLT_TAKES_IT = { boltTakesIt: true } as const;
 export async function openGroup(files: GroupFiles, group: GroupPlan): Promise<GroupRows> {
   const { duck } = files;
   const view = viewOf(group.kind, group.index);
-  const own = files.manifest[group.kind][group.index];
-  if (!own) throw new GraphshiftError('INTERNAL', `${group.kind}/${group.name} is not in the manifest`);
+  const own = files.found[group.kind][group.index];
+  if (!own) throw new GraphshiftError('INTERNAL', `${group.kind}/${group.name} is not among the files`);
   const properties = await planProperties(duck, view, group);
   const isArrow = own.files.every(({ path }) => formatOf(path) === 'arrow');
   const leading = await leadingColumns(group, own, (column, text) =>

@@ -22,6 +22,9 @@ import type { ArrowCommands, FlightAccess } from './load-commands.ts';
 
 /** Several times what the batches under way hold outside of their buffers. */
 const CHILD_HEAP_MB = 256;
+/** The ends are looked up while nodes are read, and the server has little to do meanwhile. */
+const DUCK_BYTES = 96 * 2 ** 20;
+const DUCK_THREADS = 2;
 
 export interface ArrowLoadContext extends BoltLoadContext {
   readonly flight: FlightAccess;
@@ -85,7 +88,7 @@ class ArrowLoad extends ChildLoad<ArrowCommands> {
     const { access, settings, flight, bookkeeping } = this.#context;
     this.manifest = await this.process.call('check', {
       access,
-      settings,
+      settings: { ...settings, duckBytes: DUCK_BYTES, threads: DUCK_THREADS },
       flight,
       bookkeeping,
       path: this.request.path,
