@@ -30,7 +30,8 @@ let stage: Stage;
 beforeAll(async () => {
   if (server.problem) return;
   stage = await openStage(server);
-  await bringLive(stage, new Map(CUSTOMERS.map((customer) => [customer, 1])));
+  // One is killed over an alias that is there, the others before their first.
+  await bringLive(stage, new Map([['sealed', 1]]));
 }, 600_000);
 afterAll(() => stage?.close());
 
