@@ -25,6 +25,8 @@ export interface BenchContext {
   readonly repetitions: number;
   /** An empty directory of this benchmark's own; it is removed after the run. */
   readonly directory: string;
+  /** Of the process. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal;
   /** One line of progress on standard error. */

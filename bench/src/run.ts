@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchArguments } from './arguments.ts';
-import type { Benchmark } from './benchmark.ts';
+import type { BenchContext, Benchmark } from './benchmark.ts';
 import { findingOf } from './figures.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { type BenchRun, keepResults, tableOf } from './results.ts';
 
 export interface RunOptions {
+  readonly environment: BenchContext['environment'];
   readonly signal: AbortSignal;
   /** Takes lines of progress. */
   say(line: string): void;
@@ -40,7 +41,7 @@ async function runOne(
   asked: BenchArguments,
   options: RunOptions & { directory: string; machine: Machine },
 ): Promise<BenchRun> {
-  const { signal, say, machine } = options;
+  const { environment, signal, say, machine } = options;
   const directory = join(options.directory, benchmark.name);
   await mkdir(directory);
   const names = Object.keys(benchmark.sizes);
@@ -51,6 +52,7 @@ async function runOne(
     sizes,
     repetitions,
     directory,
+    environment,
     signal,
     say: (line) => say(`${benchmark.name}: ${line}`),
   });
