@@ -1,0 +1,5 @@
+import type { Benchmark } from '../benchmark.ts';
+import { put } from './put.ts';
+
+/** Loads over Arrow Flight, in parts that run one after the other or singly. */
+export const ARROW: readonly Benchmark[] = [put];
