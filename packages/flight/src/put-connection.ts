@@ -21,6 +21,11 @@ import {
 
 /** As long as grpc-js tries. */
 const CONNECT_TIMEOUT_MS = 20_000;
+/**
+ * In MB. Node counts what waits to be sent, and refuses the answers of a connection where that is more; what waits is
+ * bounded by the puts.
+ */
+const SESSION_MEMORY_MB = 65_536;
 
 interface Connected {
   readonly session: ClientHttp2Session;
@@ -74,7 +79,7 @@ export class PutConnection {
   #connect(): Connected {
     const { tls, keepAliveMs = KEEP_ALIVE_MS, port } = this.#settings;
     const url = `${tls ? 'https' : 'http'}://${hostOf(this.#settings)}:${port}`;
-    const session = connect(url, tls ? tlsOf(tls) : {});
+    const session = connect(url, { maxSessionMemory: SESSION_MEMORY_MB, ...(tls && tlsOf(tls)) });
     const connected: Connected = { session, calls: 0 };
     const forget = () => {
       if (this.#connected === connected) this.#connected = undefined;
