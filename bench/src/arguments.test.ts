@@ -31,7 +31,7 @@ describe('arguments', () => {
   it('name one part of a benchmark that has several', () => {
     expect(parse('arrow', '--part', 'put').benchmarks.map(titleOf)).toEqual(['arrow put']);
     expect(parse('--part', 'put').benchmarks.map(titleOf)).toEqual(['arrow put']);
-    expect(message('arrow', '--part', 'get')).toMatch(/^there is no part "get"; there are arrow put/);
+    expect(message('arrow', '--part', 'get')).toMatch(/^there is no part "get"; there are arrow put, /);
     expect(message('load', '--part', 'put')).toBe('there is no part "put"; none of them has parts');
   });
 

@@ -1,4 +1,4 @@
-/** A Flight server in pyarrow that throws away what it gets, as a process of its own. */
+/** Flight servers in pyarrow that throw away what they get, each a process of its own. */
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,8 @@ const PYTHON = 'python3';
 export interface Sink {
   readonly port: number;
   readonly pid: number;
+  /** The rest of its next line that begins with this word. */
+  says(word: string): Promise<string>;
   /** Ends it at once and waits for its end. */
   kill(): Promise<void>;
 }
@@ -24,12 +26,20 @@ export async function launchSink(values: readonly string[]): Promise<Sink> {
     child.kill('SIGKILL');
     await ended;
   };
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, port] = /^READY (\d+)$/.exec(line) ?? [];
-    if (port !== undefined && child.pid !== undefined) return { port: Number(port), pid: child.pid, kill };
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const says = async (word: string) => {
+    for (let line = await lines.next(); !line.done; line = await lines.next())
+      if (line.value.startsWith(`${word} `)) return line.value.slice(word.length + 1);
+    throw new Error(`the sink server ended before it said ${word}`);
+  };
+  try {
+    const port = Number(await says('READY'));
+    if (child.pid === undefined) throw new Error('the sink server has no process');
+    return { port, pid: child.pid, says, kill };
+  } catch (error) {
+    await kill();
+    throw error;
   }
-  await kill();
-  throw new Error('the sink server ended before it was ready');
 }
 
 /** Runs a Python script to its end and takes the JSON that it prints. */
