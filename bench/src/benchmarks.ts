@@ -1,3 +1,4 @@
+import { ARROW } from './arrow/arrow.ts';
 import type { Benchmark } from './benchmark.ts';
 import { load } from './load/load.ts';
 import { neo4j } from './neo4j/neo4j.ts';
@@ -5,4 +6,4 @@ import { queue } from './queue/queue.ts';
 import { scan } from './scan/scan.ts';
 
 /** In the order in which they run and print. */
-export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load, neo4j];
+export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load, neo4j, ...ARROW];
