@@ -66,10 +66,10 @@ export async function loadByOfficialClient(context: BenchContext, ground: Ground
 /** @throws where this machine has no Python with the official client */
 export async function requireOfficialClient(context: BenchContext): Promise<void> {
   try {
-    await promisify(execFile)(pythonWithClient(context), ['-c', 'import graphdatascience, pyarrow']);
+    await promisify(execFile)(pythonWithClient(context), ['-c', 'import graphdatascience, neo4j, pyarrow']);
   } catch (cause) {
     const message =
-      'the arrow benchmark needs a Python with the packages graphdatascience and pyarrow: GDS_PYTHON names it';
+      'the arrow benchmark needs a Python with the packages graphdatascience, neo4j and pyarrow: GDS_PYTHON names it';
     throw new Error(message, { cause });
   }
 }
