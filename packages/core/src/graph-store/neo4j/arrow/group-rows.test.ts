@@ -116,7 +116,7 @@ test('of every type, with nulls, over many batches and chunks', async () => {
     const { table, batches, read } = await sentAtOnce(files, groups[0]!);
     expect(read).toBe(rows);
     expect(batches.length).toBeGreaterThan(1);
-    expect(Math.max(...batches)).toBeLessThanOrEqual(65_536 + 2048);
+    expect(Math.max(...batches)).toBeLessThanOrEqual(10_240);
     expect(batches.reduce((sum, more) => sum + more)).toBe(rows);
     const seen = new Set<string>();
     const get = (name: string) => table.getChild(name)!;
