@@ -15,10 +15,11 @@ const BESIDE_BYTES = 32 * 2 ** 20;
 /** What it needs more while it looks ids up. */
 const LOOK_UP_BYTES = 32 * 2 ** 20;
 /**
- * A thread holds a page of each column, packed and unpacked. Writers such as DuckDB make one page of all that a row group
- * has of a column; with less than this a read of their files ends with `Out of Memory`.
+ * A thread holds a page of each column, packed and unpacked, in buffers whose sizes are powers of two. Writers such as
+ * DuckDB make one page of all that a row group has of a column; with less than this a read of their files ends with `Out
+ * of Memory`.
  */
-const COPIES = 2;
+const HELD = `sum(power(2, ceil(log2(greatest(total_compressed_size, 1)))) + power(2, ceil(log2(greatest(total_uncompressed_size, 1)))))`;
 
 export interface MadeRoom extends ReadingRoom {
   /** Whether rows can be read while the ends of relationships are looked up; else one comes after the other. */
@@ -36,32 +37,31 @@ export async function makeRoom(
   files: readonly ListedFile[],
   given: ReadingRoom,
 ): Promise<MadeRoom> {
-  const room = roomFor(await largestRowGroup(duck, path, files), given);
+  const room = roomFor(await mostHeld(duck, path, files), given);
   await duck.run(`SET GLOBAL threads = ${room.threads}`);
   await duck.run(`SET GLOBAL memory_limit = '${Math.ceil(room.memoryBytes / 1024)}KiB'`);
   return room;
 }
 
-/** @param rowGroup bytes of the largest one, unpacked */
-export function roomFor(rowGroup: number, given: ReadingRoom): MadeRoom {
-  const needed = (threads: number) => BESIDE_BYTES + COPIES * rowGroup * threads;
+/** @param held bytes that a thread holds of the row group that takes most */
+export function roomFor(held: number, given: ReadingRoom): MadeRoom {
+  const needed = (threads: number) => BESIDE_BYTES + held * threads;
   let { threads } = given;
   while (threads > 1 && needed(threads) > given.memoryBytes) threads -= 1;
   const memoryBytes = Math.max(given.memoryBytes, needed(threads));
   return { threads, memoryBytes, both: needed(threads) + LOOK_UP_BYTES <= memoryBytes };
 }
 
-/** Bytes of all columns of it, unpacked; 0 without a Parquet file, or where a footer cannot be read: the check says so. */
-async function largestRowGroup(duck: Duck, path: string, files: readonly ListedFile[]): Promise<number> {
+/** What a thread holds of the row group that takes most; 0 without a Parquet file, or where a footer cannot be read: the check says so. */
+async function mostHeld(duck: Duck, path: string, files: readonly ListedFile[]): Promise<number> {
   const parquet = files.filter((file) => formatOf(file.path) === 'parquet');
   if (parquet.length === 0) return 0;
   const list = quoteFiles(parquet.map((file) => join(path, file.path)));
   const rows = await duck
     .rows(
-      `SELECT max(bytes) AS largest FROM (
-         SELECT sum(total_uncompressed_size) AS bytes FROM parquet_metadata(${list})
-         GROUP BY file_name, row_group_id)`,
+      `SELECT max(held) AS held FROM (
+         SELECT ${HELD} AS held FROM parquet_metadata(${list}) GROUP BY file_name, row_group_id)`,
     )
     .catch(() => []);
-  return Number(rows[0]?.largest ?? 0);
+  return Number(rows[0]?.held ?? 0);
 }
