@@ -98,6 +98,32 @@ describe('neo4j', () => {
   }, 300_000);
 });
 
+describe('arrow', () => {
+  const problem = pythonProblem('python3', 'pyarrow');
+  beforeEach((context) => {
+    if (problem !== undefined) context.skip(problem);
+  });
+
+  it('puts beside those of pyarrow, in every shape', async () => {
+    const { code, text } = await bench('arrow', '--part', 'put', '--mebibytes', '8', '--repetitions', '1');
+    expect(code, text).toBe(0);
+    for (const shape of ['1 MiB', '8 MiB', '10,000 nodes'])
+      expect(text).toMatch(
+        new RegExp(
+          `\\| rate, ${shape} a batch \\(MB/s\\) +\\| [\\d.,]+ +\\| [\\d.,]+ +\\| [\\d.]+ +\\| ratio ≥ 0.8`,
+        ),
+      );
+  }, 120_000);
+
+  it('memory of a worker whose rows go to a sink, every one of them', async () => {
+    const values = ['--part', 'memory', '--snapshot-megabytes', '2'];
+    const { code, text } = await bench('arrow', ...values);
+    expect(code, text).toBe(0);
+    expect(text).toMatch(/\| peak memory of worker and loading process \(MB\) +\| [\d.]+ .*\| ≤ 512/);
+    // A server, Redis, and a worker with its loading process.
+  }, 300_000);
+});
+
 /** Why a benchmark with Neo4j and this Python cannot run here, else undefined. */
 function pythonProblem(python: string, ...packages: string[]): string | undefined {
   const server = process.env.GRAPHSHIFT_TEST_NEO4J_PROBLEM || neo4jDevProblem();

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { writeSnapshot } from '@graphshift/core';
 
 /** Of Parquet for a row of either kind, as DuckDB writes these columns. */
-const ROW_BYTES = 200;
+const ROW_BYTES = 130;
 /** One node to so many relationships. */
 const RELATIONSHIPS_PER_NODE = 2;
-/** About a hundred megabytes. */
+/** About 65 MB. */
 const FILE_ROWS = 500_000;
 
 export interface LargeSnapshot {

@@ -121,9 +121,9 @@ async function passThrough(
   }
 }
 
-function describe({ seconds, bytes, together, added, processes }: Measured): string {
+function describe({ seconds, bytes, together, each }: Measured): string {
   const megabytes = (value: number) => `${(value / 1e6).toFixed(0)} MB`;
-  return `${megabytes(bytes)} of rows in ${seconds.toFixed(0)} s; ${processes} processes with ${megabytes(together)} at once, ${megabytes(added)} at their peaks`;
+  return `${megabytes(bytes)} of rows in ${seconds.toFixed(0)} s; ${megabytes(together)} at one moment, and ${each.map(megabytes).join(' + ')} at their peaks`;
 }
 
 function resultOf(snapshot: LargeSnapshot, measured: readonly Measured[]): BenchResult {
@@ -135,7 +135,7 @@ function resultOf(snapshot: LargeSnapshot, measured: readonly Measured[]): Bench
       {
         what: 'peak memory of worker and loading process',
         unit: 'MB',
-        values: each(({ added }) => added / 1e6),
+        values: each((one) => one.each.reduce((sum, peak) => sum + peak, 0) / 1e6),
         target: { of: 'median', atMost: LIMIT_MB },
       },
       { what: 'the most of it at one moment', unit: 'MB', values: each(({ together }) => together / 1e6) },

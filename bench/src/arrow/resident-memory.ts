@@ -8,9 +8,8 @@ const LOOK_EVERY_MS = 100;
 export interface PeakMemory {
   /** The most that all of them had at one moment, of those that were looked at, in bytes. */
   readonly together: number;
-  /** What each had at its own peak, which the kernel keeps, added: no less than they ever had together. */
-  readonly added: number;
-  readonly processes: number;
+  /** What each had at its own peak, which the kernel keeps, in the order of their starts. */
+  readonly each: readonly number[];
 }
 
 /** Looks ten times a second until the signal aborts. */
@@ -27,7 +26,7 @@ export async function watchMemory(pid: number, signal: AbortSignal): Promise<Pea
     together = Math.max(together, now);
     await wait(LOOK_EVERY_MS);
   }
-  return { together, added: [...peaks.values()].reduce((sum, peak) => sum + peak, 0), processes: peaks.size };
+  return { together, each: [...peaks.values()] };
 }
 
 function familyOf(pid: number): number[] {

@@ -14,6 +14,7 @@ import {
   type SnapshotGroups,
 } from '../../snapshot-source/inspect.ts';
 import { type Listing, listSnapshot, refuseUnseen, rootOf } from '../../snapshot-source/layout.ts';
+import { makeRoom } from '../../snapshot-source/row-groups.ts';
 import type { LoadProgress } from '../graph-store.ts';
 import { isOfServer, loadFailure } from './bolt/failures.ts';
 import { fingerprintOf, type GroupPlan, type LoadPlan, planGroups } from './bolt/plan.ts';
@@ -38,6 +39,8 @@ export interface PlannedFiles {
   readonly duck: Duck;
   readonly found: SnapshotGroups;
   readonly groups: readonly GroupPlan[];
+  /** Whether there is memory for reading rows while the ends are looked up. */
+  readonly both: boolean;
 }
 
 export interface LoadFiles {
@@ -68,6 +71,10 @@ export async function checkFiles(
   await refuseUnseen(path);
   const root = rootOf(path);
   const listing = await listSnapshot(path, root);
+  const { both } = await makeRoom(duck, path, listing.files, {
+    memoryBytes: settings.duckBytes,
+    threads: settings.threads,
+  });
   let reportedAt = Number.NEGATIVE_INFINITY;
   let groups: GroupPlan[] = [];
   const manifest = await inspectSnapshot(duck, path, {
@@ -83,7 +90,7 @@ export async function checkFiles(
       if (found.nodes.every((group) => group.rows === 0))
         throw new GraphshiftError('SNAPSHOT_EMPTY', 'no file under nodes/ has a row');
       groups = await planGroups(duck, found, settings);
-      await onPlanned?.({ path, duck, found, groups });
+      await onPlanned?.({ path, duck, found, groups, both });
     },
   });
   const plan = { groups, fingerprint: await fingerprintOf(duck, groups, manifest, settings) };

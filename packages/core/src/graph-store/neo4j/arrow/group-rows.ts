@@ -44,7 +44,7 @@ export interface GroupRows {
 /** The messages of one put, the schema first. @param onRead told the rows of each batch before it is sent */
 export type RowsPut = (onRead: (rows: number) => void) => AsyncGenerator<IpcMessage>;
 
-export interface GroupFiles extends Omit<PlannedFiles, 'groups'> {
+export interface GroupFiles extends Omit<PlannedFiles, 'groups' | 'both'> {
   /** A directory of this load's own. */
   readonly scratch: string;
 }

@@ -1,6 +1,6 @@
 /**
  * The rows of one load on their way to the server: the import, what is sent of each label and type, and what came back.
- * Nodes go while the ends of relationships are still looked up: the server stores nothing until it has everything, and
+ * Where memory allows, nodes go while the ends of relationships are still looked up: the server stores nothing until it has everything, and
  * what turns out wrong aborts the import.
  */
 
@@ -45,12 +45,13 @@ export class Sending {
 
   /**
    * Looks at all groups, so that what cannot be sent is said before anything is; then begins to send nodes, and does not
-   * wait for that.
+   * wait for that; where memory is for one thing at a time, they are sent when they are waited for.
    * @throws what `openGroup` throws
    */
-  async begin({ groups, ...files }: PlannedFiles): Promise<void> {
+  async begin({ groups, both, ...files }: PlannedFiles): Promise<void> {
     const { scratch } = this.#job;
     for (const group of groups) this.#groups.set(group, await openGroup({ ...files, scratch }, group));
+    if (!both) return;
     this.#nodes = this.#sendNodes();
     // Whoever waits for them is told.
     this.#nodes.catch(() => {});
@@ -58,6 +59,7 @@ export class Sending {
 
   /** @throws what went wrong since `begin`, CERTIFICATE where the server has other nodes */
   async nodes(): Promise<void> {
+    this.#nodes ??= this.#sendNodes();
     await this.#nodes;
     refuseCounts('nodes', await this.#begun().nodesDone());
   }
