@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseBenchArguments } from './arguments.ts';
+import { titleOf } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 
 const RESULTS = 'bench/RESULTS.md';
@@ -25,6 +26,13 @@ describe('arguments', () => {
     expect(parse('queue', '--repetitions', '2').results).toBeUndefined();
     expect(parse('queue', '--deployments', '10', '--results', 'x.md').results).toBe('x.md');
     expect(parse('queue', '--no-results').results).toBeUndefined();
+  });
+
+  it('name one part of a benchmark that has several', () => {
+    expect(parse('arrow', '--part', 'put').benchmarks.map(titleOf)).toEqual(['arrow put']);
+    expect(parse('--part', 'put').benchmarks.map(titleOf)).toEqual(['arrow put']);
+    expect(message('arrow', '--part', 'get')).toMatch(/^there is no part "get"; there are arrow put, /);
+    expect(message('load', '--part', 'put')).toBe('there is no part "put"; none of them has parts');
   });
 
   it('that cannot be are refused in one line', () => {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GraphshiftError, messageOf } from '@graphshift/core';
-import type { Benchmark } from './benchmark.ts';
+import { type Benchmark, titleOf } from './benchmark.ts';
 
 export interface BenchArguments {
   readonly benchmarks: readonly Benchmark[];
@@ -14,12 +14,14 @@ export interface BenchArguments {
 }
 
 export function usageOf(benchmarks: readonly Benchmark[]): string {
-  const lines = benchmarks.flatMap(({ name, about, sizes, repetitions }) => [
-    `  ${name}: ${about} (${repetitions} repetitions)`,
-    ...Object.entries(sizes).map(([size, { says, default: value }]) => `    --${size} N  ${says}; ${value}`),
+  const lines = benchmarks.flatMap((benchmark) => [
+    `  ${titleOf(benchmark)}: ${benchmark.about} (${benchmark.repetitions} repetitions)`,
+    ...Object.entries(benchmark.sizes).map(
+      ([size, { says, default: value }]) => `    --${size} N  ${says}; ${value}`,
+    ),
   ]);
   return [
-    `pnpm bench [${benchmarks.map(({ name }) => name).join('|')} …] [--repetitions N] [--results FILE | --no-results] [--json]`,
+    `pnpm bench [${namesOf(benchmarks).join('|')} …] [--part NAME] [--repetitions N] [--results FILE | --no-results] [--json]`,
     ...lines,
   ].join('\n');
 }
@@ -37,13 +39,13 @@ export function parseBenchArguments(
   const { values: flags, positionals } = parse(values, known);
   const unknown = positionals.find((name) => !known.some((benchmark) => benchmark.name === name));
   if (unknown !== undefined) {
-    const names = known.map(({ name }) => name).join(', ');
     throw new GraphshiftError(
       'USAGE',
-      `there is no benchmark ${JSON.stringify(unknown)}; it may be ${names}`,
+      `there is no benchmark ${JSON.stringify(unknown)}; it may be ${namesOf(known).join(', ')}`,
     );
   }
-  const benchmarks = known.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const named = known.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const benchmarks = onlyPart(named, flags.part);
   const given = (name: string, least = 1) => {
     const value = flags[name];
     return typeof value === 'string' ? whole(`--${name}`, value, least) : undefined;
@@ -66,13 +68,27 @@ export function parseBenchArguments(
   };
 }
 
+function namesOf(benchmarks: readonly Benchmark[]): string[] {
+  return [...new Set(benchmarks.map(({ name }) => name))];
+}
+
+/** @throws USAGE for a part that none of them has */
+function onlyPart(benchmarks: readonly Benchmark[], asked: unknown): readonly Benchmark[] {
+  if (typeof asked !== 'string') return benchmarks;
+  const found = benchmarks.filter(({ part }) => part === asked);
+  if (found.length > 0) return found;
+  const parts = benchmarks.flatMap((benchmark) => (benchmark.part === undefined ? [] : [titleOf(benchmark)]));
+  const names = parts.length === 0 ? 'none of them has parts' : `there are ${parts.join(', ')}`;
+  throw new GraphshiftError('USAGE', `there is no part ${JSON.stringify(asked)}; ${names}`);
+}
+
 /** @throws USAGE for a size of a benchmark that does not run */
 function refuseForeign(flags: Parsed['values'], benchmarks: readonly Benchmark[]): void {
   const own = benchmarks.flatMap(({ sizes }) => Object.keys(sizes));
-  const known = ['repetitions', 'results', 'no-results', 'json', ...own];
+  const known = ['part', 'repetitions', 'results', 'no-results', 'json', ...own];
   const foreign = Object.keys(flags).find((name) => !known.includes(name));
   if (foreign === undefined) return;
-  const names = benchmarks.map(({ name }) => name).join(', ');
+  const names = benchmarks.map(titleOf).join(', ');
   throw new GraphshiftError('USAGE', `--${foreign} is no size of ${names}; it may be --${own.join(', --')}`);
 }
 
@@ -83,7 +99,9 @@ interface Parsed {
 
 function parse(values: readonly string[], known: readonly Benchmark[]): Parsed {
   const sizes = known.flatMap((benchmark) => Object.keys(benchmark.sizes));
-  const texts = ['repetitions', 'results', ...sizes].map((name) => [name, { type: 'string' }] as const);
+  const texts = ['part', 'repetitions', 'results', ...sizes].map(
+    (name) => [name, { type: 'string' }] as const,
+  );
   const switches = ['json', 'no-results'].map((name) => [name, { type: 'boolean' }] as const);
   try {
     return parseArgs({

@@ -10,6 +10,8 @@ export interface Size {
 
 export interface Benchmark {
   readonly name: string;
+  /** Where several share a name and are run as one, or singly by `--part`. */
+  readonly part?: string;
   /** What is measured beside what, in one or two sentences; stands above its figures. */
   readonly about: string;
   /** Sizes that may be given as `--<name> N`; every benchmark has its own names. */
@@ -19,12 +21,19 @@ export interface Benchmark {
   run(context: BenchContext): Promise<BenchResult>;
 }
 
+/** The name that stands above its figures. */
+export function titleOf({ name, part }: Benchmark): string {
+  return part === undefined ? name : `${name} ${part}`;
+}
+
 export interface BenchContext {
   /** A value for each of the benchmark's sizes. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly repetitions: number;
   /** An empty directory of this benchmark's own; it is removed after the run. */
   readonly directory: string;
+  /** Of the process. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal;
   /** One line of progress on standard error. */
@@ -49,5 +58,10 @@ export interface Row {
   /** The reference's values of the same repetitions, in the same order; left out where nothing is comparable. */
   readonly reference?: readonly number[];
   /** `ratio` is the subject's median over the reference's. */
-  readonly target?: { readonly of: 'ratio' | 'median'; readonly atMost: number };
+  readonly target?: Target;
 }
+
+export type Target = { readonly of: 'ratio' | 'median' } & (
+  | { readonly atMost: number }
+  | { readonly atLeast: number }
+);

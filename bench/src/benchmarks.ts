@@ -1,3 +1,4 @@
+import { ARROW } from './arrow/arrow.ts';
 import type { Benchmark } from './benchmark.ts';
 import { chunks } from './chunks/chunks.ts';
 import { load } from './load/load.ts';
@@ -6,4 +7,4 @@ import { queue } from './queue/queue.ts';
 import { scan } from './scan/scan.ts';
 
 /** In the order in which they run and print. */
-export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load, neo4j, chunks];
+export const BENCHMARKS: readonly Benchmark[] = [scan, queue, load, neo4j, chunks, ...ARROW];

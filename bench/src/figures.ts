@@ -1,4 +1,4 @@
-import type { Row } from './benchmark.ts';
+import type { Row, Target } from './benchmark.ts';
 
 export interface Spread {
   readonly min: number;
@@ -23,8 +23,12 @@ export function findingOf(row: Row): Finding {
   const ratio = reference && subject.median / reference.median;
   const { target } = row;
   const judged = target?.of === 'ratio' ? ratio : subject.median;
-  const holds = target && judged !== undefined ? judged <= target.atMost : undefined;
+  const holds = target && judged !== undefined ? keeps(target, judged) : undefined;
   return { row, subject, reference, ratio, holds };
+}
+
+function keeps(target: Target, value: number): boolean {
+  return 'atMost' in target ? value <= target.atMost : value >= target.atLeast;
 }
 
 /** @param values at least one */

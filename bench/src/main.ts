@@ -11,6 +11,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => in
 try {
   const asked = parseBenchArguments(process.argv.slice(2), BENCHMARKS, join(ROOT, 'bench', 'RESULTS.md'));
   await runBenchmarks(asked, {
+    environment: process.env,
     signal: interrupted.signal,
     say: (line) => process.stderr.write(`${line}\n`),
     print: (text) => process.stdout.write(text),

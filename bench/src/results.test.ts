@@ -31,6 +31,8 @@ describe('figures', () => {
     });
     expect(findingOf({ ...row, target: { of: 'ratio', atMost: 1.4 } }).holds).toBe(false);
     expect(findingOf({ ...row, target: { of: 'median', atMost: 2.9 } }).holds).toBe(false);
+    expect(findingOf({ ...row, target: { of: 'ratio', atLeast: 1.5 } }).holds).toBe(true);
+    expect(findingOf({ ...row, target: { of: 'ratio', atLeast: 1.6 } }).holds).toBe(false);
     expect(findingOf(row).holds).toBeUndefined();
   });
 

@@ -1,7 +1,7 @@
 /** `bench/RESULTS.md`: one section a benchmark, each replaced alone. */
 
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Benchmark, BenchResult } from './benchmark.ts';
+import { type Benchmark, type BenchResult, titleOf } from './benchmark.ts';
 import { type Finding, findingOf, type Spread, shown } from './figures.ts';
 import type { Machine } from './machine.ts';
 
@@ -29,7 +29,7 @@ export async function keepResults(path: string, run: BenchRun): Promise<void> {
     if (error.code !== 'ENOENT') throw error;
     return HEAD;
   });
-  await writeFile(path, replaceSection(before, run.benchmark.name, sectionOf(run)));
+  await writeFile(path, replaceSection(before, titleOf(run.benchmark), sectionOf(run)));
 }
 
 /** Puts a section in the place of the one of that name, or at the end. */
@@ -46,7 +46,7 @@ export function sectionOf(run: BenchRun): string {
   const { benchmark, machine, sizes, repetitions } = run;
   const size = Object.entries(sizes).map(([name, value]) => `${value.toLocaleString('en-US')} ${name}`);
   return [
-    `## ${benchmark.name}`,
+    `## ${titleOf(benchmark)}`,
     '',
     benchmark.about,
     '',
@@ -87,6 +87,6 @@ function spreadText({ min, median, max }: Spread): string {
 
 function targetText({ row: { target }, holds }: Finding): string {
   if (!target) return '';
-  const what = target.of === 'ratio' ? `ratio ≤ ${target.atMost}` : `≤ ${target.atMost}`;
-  return `${what}: ${holds ? 'holds' : 'missed'}`;
+  const bound = 'atMost' in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`;
+  return `${target.of === 'ratio' ? 'ratio ' : ''}${bound}: ${holds ? 'holds' : 'missed'}`;
 }

@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchArguments } from './arguments.ts';
-import type { Benchmark } from './benchmark.ts';
+import { type BenchContext, type Benchmark, titleOf } from './benchmark.ts';
 import { findingOf } from './figures.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { type BenchRun, keepResults, tableOf } from './results.ts';
 
 export interface RunOptions {
+  readonly environment: BenchContext['environment'];
   readonly signal: AbortSignal;
   /** Takes lines of progress. */
   say(line: string): void;
@@ -24,7 +25,7 @@ export async function runBenchmarks(asked: BenchArguments, options: RunOptions):
     for (const benchmark of asked.benchmarks) {
       const run = await runOne(benchmark, asked, { ...options, directory, machine });
       runs.push(run);
-      if (!asked.json) options.print(`\n${benchmark.name}\n\n${tableOf(run.result).join('\n')}\n`);
+      if (!asked.json) options.print(`\n${titleOf(benchmark)}\n\n${tableOf(run.result).join('\n')}\n`);
       if (asked.results === undefined) continue;
       await keepResults(asked.results, run);
       options.say(`kept in ${asked.results}`);
@@ -40,8 +41,8 @@ async function runOne(
   asked: BenchArguments,
   options: RunOptions & { directory: string; machine: Machine },
 ): Promise<BenchRun> {
-  const { signal, say, machine } = options;
-  const directory = join(options.directory, benchmark.name);
+  const { environment, signal, say, machine } = options;
+  const directory = join(options.directory, titleOf(benchmark).replace(' ', '-'));
   await mkdir(directory);
   const names = Object.keys(benchmark.sizes);
   const sizes = Object.fromEntries(names.map((name) => [name, asked.sizes[name] ?? 1]));
@@ -51,8 +52,9 @@ async function runOne(
     sizes,
     repetitions,
     directory,
+    environment,
     signal,
-    say: (line) => say(`${benchmark.name}: ${line}`),
+    say: (line) => say(`${titleOf(benchmark)}: ${line}`),
   });
   const seconds = (performance.now() - startedAt) / 1000;
   await rm(directory, { recursive: true, force: true });
@@ -64,6 +66,7 @@ function documentOf(runs: readonly BenchRun[], machine: Machine): unknown {
     ...machine,
     benchmarks: runs.map(({ benchmark, result, sizes, repetitions, seconds }) => ({
       name: benchmark.name,
+      part: benchmark.part,
       sizes,
       repetitions,
       seconds,

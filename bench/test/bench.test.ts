@@ -25,7 +25,8 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Runs the program with its scratch directory in ours. */
 async function bench(...values: string[]) {
-  const program = startProgram(MAIN, values, { TMPDIR: directory });
+  const { GDS_PYTHON } = process.env;
+  const program = startProgram(MAIN, values, { TMPDIR: directory, ...(GDS_PYTHON && { GDS_PYTHON }) });
   const code = await program.ended();
   return { code, text: program.lines.join('\n') };
 }
@@ -58,8 +59,26 @@ it('load: rows beside COPY by hand', async () => {
   expect(code).toBe(0);
 });
 
+describe('arrow imports', () => {
+  const problem = pythonProblem(process.env.GDS_PYTHON ?? 'python3', 'graphdatascience', 'neo4j', 'pyarrow');
+  beforeEach((context) => {
+    if (problem !== undefined) context.skip(`${problem} (GDS_PYTHON names one)`);
+  });
+
+  it('a load beside the official client and the importer, each with every row', async () => {
+    const sizes = ['--import-nodes', '300', '--import-warm-up-nodes', '0', '--repetitions', '1', '--json'];
+    const { code, text } = await bench('arrow', '--part', 'imports', ...sizes);
+    expect(code, text).toBe(0);
+    const { benchmarks } = JSON.parse(text.slice(text.indexOf('{\n'))) as BenchDocument;
+    const rows = new Map(benchmarks[0]?.rows.map((row) => [row.what, row]));
+    const official = rows.get('end to end, beside the official client');
+    expect(official).toMatchObject({ target: { of: 'ratio', atMost: 1.05 }, ratio: expect.any(Number) });
+    expect(rows.get('end to end, beside the own importer')?.ratio).toBeGreaterThan(0);
+  }, 300_000);
+});
+
 describe('neo4j', () => {
-  const problem = neo4jProblem();
+  const problem = pythonProblem('python3', 'neo4j', 'pyarrow');
   // Said beside the name of the test, in its summary.
   beforeEach((context) => {
     if (problem !== undefined) context.skip(problem);
@@ -97,12 +116,38 @@ describe('chunks', () => {
   }, 300_000);
 });
 
-/** Why the benchmark cannot run here, else undefined. */
-function neo4jProblem(): string | undefined {
+describe('arrow', () => {
+  const problem = pythonProblem('python3', 'pyarrow');
+  beforeEach((context) => {
+    if (problem !== undefined) context.skip(problem);
+  });
+
+  it('puts beside those of pyarrow, in every shape', async () => {
+    const { code, text } = await bench('arrow', '--part', 'put', '--mebibytes', '8', '--repetitions', '1');
+    expect(code, text).toBe(0);
+    for (const shape of ['1 MiB', '8 MiB', '10,000 nodes'])
+      expect(text).toMatch(
+        new RegExp(
+          `\\| rate, ${shape} a batch \\(MB/s\\) +\\| [\\d.,]+ +\\| [\\d.,]+ +\\| [\\d.]+ +\\| ratio ≥ 0.8`,
+        ),
+      );
+  }, 120_000);
+
+  it('memory of a worker whose rows go to a sink, every one of them', async () => {
+    const values = ['--part', 'memory', '--snapshot-megabytes', '2'];
+    const { code, text } = await bench('arrow', ...values);
+    expect(code, text).toBe(0);
+    expect(text).toMatch(/\| peak memory of worker and loading process \(MB\) +\| [\d.]+ .*\| ≤ 512/);
+    // A server, Redis, and a worker with its loading process.
+  }, 300_000);
+});
+
+/** Why a benchmark with Neo4j and this Python cannot run here, else undefined. */
+function pythonProblem(python: string, ...packages: string[]): string | undefined {
   const server = process.env.GRAPHSHIFT_TEST_NEO4J_PROBLEM || neo4jDevProblem();
   if (server) return server;
-  const { status } = spawnSync('python3', ['-c', 'import neo4j, pyarrow']);
-  return status === 0 ? undefined : 'no python3 with the packages neo4j and pyarrow';
+  const { status } = spawnSync(python, ['-c', `import ${packages.join(', ')}`]);
+  return status === 0 ? undefined : `no ${python} with the packages ${packages.join(', ')}`;
 }
 
 it('removes its scratch directories', async () => {

@@ -11,11 +11,26 @@ import type { BenchContext } from '../benchmark.ts';
 
 export const PASSWORD = 'for-measuring-only';
 
-/** @throws where this machine cannot run it */
-export async function launchNeo4j({ directory, signal, say }: BenchContext): Promise<Neo4jDevServer> {
+/** Of every JVM that is measured. */
+export const HEAP_MB = 2048;
+
+/**
+ * @param options `flight`: it serves Arrow Flight too
+ * @throws where this machine cannot run it
+ */
+export async function launchNeo4j(
+  { directory, signal, say }: BenchContext,
+  { flight = false } = {},
+): Promise<Neo4jDevServer> {
   const problem = neo4jDevProblem();
   if (problem !== undefined) throw new Error(`the benchmark needs the development Neo4j: ${problem}`);
   const build = await buildNeo4jDev({ say, signal });
-  const memory = { heapMb: 2048, pageCacheMb: 1024 };
-  return launchNeo4jDev(build, { data: join(directory, 'neo4j'), password: PASSWORD, ...memory, signal });
+  return launchNeo4jDev(build, {
+    data: join(directory, 'neo4j'),
+    password: PASSWORD,
+    heapMb: HEAP_MB,
+    pageCacheMb: 1024,
+    ...(flight && { flight: 0 }),
+    signal,
+  });
 }

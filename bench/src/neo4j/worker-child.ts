@@ -56,11 +56,12 @@ function costs({ serverPid }: DeployInput) {
   };
 }
 
-function flagsOf({ redisUrl, url, password, root }: DeployInput): Record<string, unknown> {
+function flagsOf({ redisUrl, url, flight, password, root }: DeployInput): Record<string, unknown> {
   return {
     'redis.url': redisUrl,
     'store.url': url,
     'store.password': password,
+    ...(flight !== undefined && { 'store.loader': 'arrow', 'store.arrow_url': flight }),
     'orchestrator.data_path': root,
   };
 }

@@ -1,6 +1,8 @@
 export interface DeployInput {
   readonly redisUrl: string;
   readonly url: string;
+  /** Where rows go over Arrow Flight, if they do. */
+  readonly flight?: string;
   readonly password: string;
   /** The root in which the snapshot stands. */
   readonly root: string;

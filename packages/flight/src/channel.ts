@@ -1,4 +1,4 @@
-/** The gRPC channel to one server: its address, TLS, keep-alive and limits. */
+/** The gRPC channel to one server, for all calls but puts: its address, TLS, keep-alive and limits. */
 
 import {
   type CallOptions,
@@ -11,7 +11,7 @@ import {
   type Metadata,
 } from '@grpc/grpc-js';
 
-const SERVICE = '/arrow.flight.protocol.FlightService/';
+export const SERVICE = '/arrow.flight.protocol.FlightService/';
 
 export interface TlsOptions {
   /** Certificates in PEM that sign the server's; default: those that Node knows. */
@@ -44,11 +44,16 @@ export interface ChannelSettings {
 }
 
 export const MAX_SEND_BYTES = 2 ** 31 - 1;
-const MAX_RECEIVE_BYTES = 16 * 2 ** 20;
-const KEEP_ALIVE_MS = 310_000;
-const KEEP_ALIVE_TIMEOUT_MS = 20_000;
+export const MAX_RECEIVE_BYTES = 16 * 2 ** 20;
+export const KEEP_ALIVE_MS = 310_000;
+export const KEEP_ALIVE_TIMEOUT_MS = 20_000;
 
 const asItIs = (bytes: Buffer): Buffer => bytes;
+
+/** As it stands in an address. */
+export function hostOf({ host }: ChannelSettings): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
 
 /** Calls by name, with messages that are bytes already. */
 export class Channel {
@@ -56,8 +61,7 @@ export class Channel {
   readonly #client: Client;
 
   constructor(settings: ChannelSettings) {
-    const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
-    this.address = `${host}:${settings.port}`;
+    this.address = `${hostOf(settings)}:${settings.port}`;
     this.#client = new Client(this.address, channelCredentials(settings.tls), channelOptions(settings));
   }
 
@@ -95,6 +99,8 @@ function channelOptions(settings: ChannelSettings): ChannelOptions {
     'grpc.max_receive_message_length': settings.maxReceiveBytes ?? MAX_RECEIVE_BYTES,
     // Its retries keep a copy of what was sent, and say that a message is written when it only stands there.
     'grpc.enable_retries': 0,
+    // The driver of Bolt and the puts go to the server itself.
+    'grpc.enable_http_proxy': 0,
     // A channel of its own: two clients with other limits or certificates never share a connection.
     'grpc.use_local_subchannel_pool': 1,
     ...(settings.tls?.serverName && {

@@ -1,16 +1,18 @@
 /**
- * An Arrow Flight client for one server. One connection, made at the first call and made again when it breaks; safe for
- * calls side by side.
+ * An Arrow Flight client for one server. One connection, and one more for puts, each made at its first call and made
+ * again when it breaks; safe for calls side by side.
  */
 
 import type { Metadata } from '@grpc/grpc-js';
 import { Authentication, type FlightCredentials } from './authentication.ts';
-import { Channel, type ChannelSettings, MAX_SEND_BYTES } from './channel.ts';
+import { Channel, type ChannelSettings, MAX_RECEIVE_BYTES, MAX_SEND_BYTES } from './channel.ts';
 import { FlightError, flightError } from './errors.ts';
 import type { FlightDescriptor } from './flight-data.ts';
 import type { IpcMessage } from './ipc/message.ts';
 import { bytesOf, decode, encode } from './protobuf.ts';
-import { Put, type PutOptions, type PutSummary } from './put.ts';
+import { CALL, Put, type PutOptions, type PutSummary } from './put.ts';
+import { PutCall } from './put-call.ts';
+import { PutConnection } from './put-connection.ts';
 
 export interface FlightClientOptions extends ChannelSettings {
   readonly credentials?: FlightCredentials;
@@ -37,10 +39,14 @@ const TOKEN_LIFETIME_MS = 540_000;
 export class FlightClient {
   readonly #channel: Channel;
   readonly #authentication: Authentication;
+  readonly #puts: PutConnection;
   readonly #maxSendBytes: number;
+  readonly #maxReceiveBytes: number;
 
   constructor(options: FlightClientOptions) {
     this.#channel = new Channel(options);
+    this.#puts = new PutConnection(options);
+    this.#maxReceiveBytes = options.maxReceiveBytes ?? MAX_RECEIVE_BYTES;
     this.#maxSendBytes = options.maxSendBytes ?? MAX_SEND_BYTES;
     this.#authentication = new Authentication(
       options.credentials,
@@ -100,10 +106,11 @@ export class FlightClient {
     const put = new Put(
       {
         maxSendBytes: this.#maxSendBytes,
-        open: async () => {
+        open: async (listener) => {
           const headers = await this.#authentication.headers();
-          const call = this.#channel.duplex('DoPut', headers);
-          call.on('metadata', (answered: Metadata) => this.#authentication.learn(answered));
+          const stream = this.#puts.open(CALL, headers.toHttp2Headers());
+          const onHeaders = (answered: Metadata) => this.#authentication.learn(answered);
+          const call = new PutCall(CALL, stream, { ...listener, onHeaders }, this.#maxReceiveBytes);
           return { call, headers };
         },
         refused: (headers) => this.#authentication.refused(headers),
@@ -137,6 +144,7 @@ export class FlightClient {
   /** Ends the connection; calls under way go on to their end. */
   close(): void {
     this.#channel.close();
+    this.#puts.close();
   }
 
   async *#stream(

@@ -28,11 +28,16 @@ export function hasStatus(thrown: unknown, ...states: FlightStatus[]): thrown is
   return thrown instanceof FlightError && states.includes(thrown.status);
 }
 
+/** @param code of gRPC */
+export function statusNamed(code: number | undefined): FlightStatus {
+  return (code === undefined ? undefined : (status[code] as FlightStatus | undefined)) ?? 'UNKNOWN';
+}
+
 /** The first line of a server's words: a stack or a chain of causes may follow it. */
 export function flightError(call: string, thrown: unknown): FlightError {
   if (thrown instanceof FlightError) return thrown;
   const { code, details } = thrown as { code?: number; details?: string };
-  const name = (code === undefined ? undefined : (status[code] as FlightStatus | undefined)) ?? 'UNKNOWN';
+  const name = statusNamed(code);
   const words = details || (thrown instanceof Error ? thrown.message : String(thrown));
   return new FlightError(call, name, words.split('\n', 1)[0] ?? '', thrown);
 }

@@ -1,8 +1,9 @@
 /**
  * Flight's messages in bytes. `FlightData` is one Arrow IPC message: its flatbuffer as `data_header`, its body as
- * `data_body`. A reader that knows both lengths reads them straight into `frame.bytes`, which is then sent as it is.
+ * `data_body`. A reader that knows both lengths reads them straight into `frame.bytes`, and `frame.wire` is then sent as it is.
  */
 
+import { PREFIX_BYTES, writePrefixOf } from './grpc-messages.ts';
 import { decode, encode, prefixBytes, writePrefix } from './protobuf.ts';
 
 const DESCRIPTOR = 1;
@@ -18,8 +19,10 @@ export type FlightDescriptor =
   | { readonly command: Uint8Array | string }
   | { readonly path: readonly string[] };
 
-/** A `FlightData` with room for an IPC message; the views are parts of `bytes`, to be filled by the reader. */
+/** A `FlightData` with room for an IPC message; the views are parts of `wire`, to be filled by the reader. */
 export interface Frame {
+  /** As it goes on the wire: gRPC's prefix, then `bytes`. */
+  readonly wire: Buffer;
   readonly bytes: Buffer;
   readonly metadata: Buffer;
   readonly body: Buffer;
@@ -39,15 +42,17 @@ export function allocateFrame(metadataBytes: number, bodyBytes: number, extras: 
   const after = extras.appMetadata ? encode([[APP_METADATA, extras.appMetadata]]) : Buffer.alloc(0);
   const headerPrefix = prefixBytes(HEADER, metadataBytes);
   const bodyPrefix = bodyBytes > 0 ? prefixBytes(BODY, bodyBytes) : 0;
-  const bytes = Buffer.allocUnsafe(
-    lead.length + headerPrefix + metadataBytes + after.length + bodyPrefix + bodyBytes,
-  );
+  const length = lead.length + headerPrefix + metadataBytes + after.length + bodyPrefix + bodyBytes;
+  const wire = Buffer.allocUnsafe(PREFIX_BYTES + length);
+  writePrefixOf(length, wire);
+  const bytes = wire.subarray(PREFIX_BYTES);
   lead.copy(bytes);
   const metadataAt = writePrefix(bytes, lead.length, HEADER, metadataBytes);
   after.copy(bytes, metadataAt + metadataBytes);
   const bodyPrefixAt = metadataAt + metadataBytes + after.length;
   const bodyAt = bodyBytes > 0 ? writePrefix(bytes, bodyPrefixAt, BODY, bodyBytes) : bytes.length;
   return {
+    wire,
     bytes,
     metadata: bytes.subarray(metadataAt, metadataAt + metadataBytes),
     body: bytes.subarray(bodyAt, bodyAt + bodyBytes),
@@ -55,11 +60,11 @@ export function allocateFrame(metadataBytes: number, bodyBytes: number, extras: 
 }
 
 /** A `FlightData` from parts that stand elsewhere in memory: one copy. */
-export function encodeFlightData(metadata: Uint8Array, body: Uint8Array, extras?: FrameExtras): Buffer {
+export function copyToFrame(metadata: Uint8Array, body: Uint8Array, extras?: FrameExtras): Frame {
   const frame = allocateFrame(metadata.length, body.length, extras);
   frame.metadata.set(metadata);
   frame.body.set(body);
-  return frame.bytes;
+  return frame;
 }
 
 /** The parts of a `FlightData`, as views. */

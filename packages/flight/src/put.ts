@@ -7,13 +7,14 @@
  * ends it well before everything was written, or with fewer answers than were asked for, is an error too.
  */
 
-import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
 import { Changes } from './changes.ts';
-import { FlightError, flightError } from './errors.ts';
-import { encodeFlightData, type FlightDescriptor } from './flight-data.ts';
+import { FlightError } from './errors.ts';
+import { copyToFrame, type FlightDescriptor, type Frame } from './flight-data.ts';
 import { IpcError } from './ipc/error.ts';
 import type { IpcMessage } from './ipc/message.ts';
 import { bytesOf, decode } from './protobuf.ts';
+import type { CallListener, PutCall } from './put-call.ts';
 
 export interface PutOptions {
   readonly signal?: AbortSignal;
@@ -42,16 +43,22 @@ export interface PutSummary {
   readonly acknowledgedRows: number;
 }
 
+export interface OpenedCall {
+  readonly call: PutCall;
+  /** That it was opened with. */
+  readonly headers: Metadata;
+}
+
 /** What a put needs of its client. */
 export interface PutTransport {
   /** Opens the call; again with fresh credentials where `refused` allows it. */
-  open(): Promise<{ readonly call: ClientDuplexStream<Buffer, Buffer>; readonly headers: Metadata }>;
+  open(listener: Omit<CallListener, 'onHeaders'>): Promise<OpenedCall>;
   /** Whether a call that was refused with these headers may be tried once more. */
   refused(headers: Metadata): boolean;
   readonly maxSendBytes: number;
 }
 
-const CALL = 'DoPut';
+export const CALL = 'DoPut';
 const UNACKNOWLEDGED = 8;
 const PENDING_BYTES = 8 * 2 ** 20;
 /** What is kept until the first answer; credentials are refused with the first message, if at all. */
@@ -65,7 +72,7 @@ export class Put {
   readonly #changes = new Changes();
   readonly #window: number;
   readonly #onAbort = () => this.#fail(this.#options.signal?.reason);
-  #call: ClientDuplexStream<Buffer, Buffer> | undefined;
+  #call: PutCall | undefined;
   #headers: Metadata | undefined;
   /** Until the first answer: what was sent, to be sent again where the credentials had run out. */
   #unheard: Buffer[] | undefined = [];
@@ -76,7 +83,6 @@ export class Put {
   #taking = false;
   #failure: { readonly reason: unknown } | undefined;
   #ended = false;
-  #drained = true;
   #pendingBytes = 0;
   /** Rows of the batches that have no answer yet, in order. */
   readonly #waiting: number[] = [];
@@ -112,7 +118,7 @@ export class Put {
    * @throws FlightError with the server's answer, the signal's reason, IpcError where the schema is not first
    */
   async write(message: IpcMessage): Promise<void> {
-    const bytes = this.#framed(message);
+    const { bytes, wire } = this.#framed(message);
     if (bytes.length > this.#transport.maxSendBytes)
       throw this.#error(
         'RESOURCE_EXHAUSTED',
@@ -127,8 +133,8 @@ export class Put {
     }
     this.#bytes += bytes.length;
     if (this.#bytes > UNHEARD_BYTES) this.#unheard = undefined;
-    this.#unheard?.push(bytes);
-    this.#send(bytes);
+    this.#unheard?.push(wire);
+    this.#send(wire);
     await this.#until(() => this.#mayWrite());
     if (this.#ended)
       throw this.#error('ABORTED', `the server ended the put after ${this.#answers} answers, before its end`);
@@ -165,41 +171,31 @@ export class Put {
     return this.#acknowledgedRows;
   }
 
-  #framed(message: IpcMessage): Buffer {
+  #framed(message: IpcMessage): Frame {
     const first = !this.#begun;
     if (first !== (message.kind === 'schema'))
       throw new IpcError('broken', first ? 'a put begins with the schema' : 'a put has one schema');
     this.#begun = true;
-    if (first) return encodeFlightData(message.metadata, message.body, { descriptor: this.#descriptor });
-    return message.frame?.bytes ?? encodeFlightData(message.metadata, message.body);
+    if (first) return copyToFrame(message.metadata, message.body, { descriptor: this.#descriptor });
+    return message.frame ?? copyToFrame(message.metadata, message.body);
   }
 
   async #open(): Promise<void> {
-    const { call, headers } = await this.#transport.open();
-    call.on('error', (error) => this.#onError(call, error));
+    let opened: PutCall | undefined;
+    const { call, headers } = await this.#transport.open({
+      onMessage: (answer) => this.#take(answer),
+      onEnd: (error) => {
+        // A call that was cancelled, or opened anew, tells nothing any more.
+        if (opened === undefined || opened !== this.#call) return;
+        if (error) this.#onError(error);
+        else this.#end();
+      },
+    });
+    opened = call;
     if (this.#failure) return call.cancel();
     this.#call = call;
     this.#headers = headers;
     this.#opened += 1;
-    this.#drained = true;
-    call.on('drain', () => {
-      this.#drained = true;
-      this.#changes.tell();
-    });
-    call.on('data', (answer: Buffer) => void this.#take(call, answer));
-    // The state may come before the last answers are read; a failed call ends too, and is told by its error.
-    const well = { state: false, end: false };
-    const look = () => {
-      if (well.state && well.end && call === this.#call) this.#end();
-    };
-    call.on('status', ({ code }) => {
-      well.state = code === 0;
-      look();
-    });
-    call.on('end', () => {
-      well.end = true;
-      look();
-    });
   }
 
   #end(): void {
@@ -212,7 +208,7 @@ export class Put {
     const call = this.#call;
     if (!call) return;
     this.#pendingBytes += bytes.length;
-    this.#drained = call.write(bytes, () => {
+    call.write(bytes, () => {
       if (call !== this.#call) return;
       this.#pendingBytes -= bytes.length;
       this.#changes.tell();
@@ -226,10 +222,10 @@ export class Put {
   #mayWrite(): boolean {
     if (this.#ended) return true;
     const { pendingBytes = PENDING_BYTES } = this.#options;
-    return this.#drained && this.#pendingBytes <= pendingBytes && this.#waiting.length < this.#window;
+    return this.#pendingBytes <= pendingBytes && this.#waiting.length < this.#window;
   }
 
-  async #take(call: ClientDuplexStream<Buffer, Buffer>, answer: Buffer): Promise<void> {
+  async #take(answer: Buffer): Promise<void> {
     this.#unheard = undefined;
     this.#answers += 1;
     const rows = this.#waiting.shift();
@@ -240,11 +236,9 @@ export class Put {
     this.#changes.tell();
     const { onAnswer } = this.#options;
     if (!onAnswer) return;
-    call.pause();
     this.#taking = true;
     try {
       await onAnswer(bytesOf(decode(answer), APP_METADATA));
-      call.resume();
     } catch (error) {
       this.#fail(error);
     }
@@ -252,9 +246,8 @@ export class Put {
     this.#changes.tell();
   }
 
-  #onError(call: ClientDuplexStream<Buffer, Buffer>, thrown: unknown): void {
-    if (call !== this.#call || this.#failure || this.#ended) return;
-    const error = flightError(CALL, thrown);
+  #onError(error: FlightError): void {
+    if (this.#failure || this.#ended) return;
     const headers =
       error.status === 'UNAUTHENTICATED' && this.#unheard && this.#opened === 1 && this.#headers;
     if (headers && this.#transport.refused(headers)) void this.#again();

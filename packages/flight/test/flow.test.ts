@@ -100,6 +100,15 @@ test('a server that reads nothing and answers nothing is not written to without 
   });
 });
 
+test('much may be with the transport while the server begins to answer', async () => {
+  const messages = [schema, ...Array.from({ length: 100 }, () => batch)];
+  const putting = client.put(command({ do: 'sink' }), messages, {
+    unacknowledged: 100,
+    pendingBytes: 256 * MIB,
+  });
+  expect(await putting).toMatchObject({ batches: 100, answers: 100 });
+});
+
 test('a message of 64 MiB passes; one over the limit is refused before anything of it is sent', async () => {
   const [wideSchema, big] = await wide(MIB);
   expect(big.body.length).toBe(64 * MIB);
@@ -128,6 +137,21 @@ test('a server that dies ends the put, and the client finds the next one', async
   its.close();
 });
 
+test('a server that is there and does nothing is asked for a sign of life, and given up', async () => {
+  const asleep = await startPyarrowServer();
+  const its = new FlightClient({
+    host: asleep.host,
+    port: asleep.port,
+    keepAliveMs: 200,
+    keepAliveTimeoutMs: 300,
+  });
+  const stuck = its.put(command({ do: 'gate' }), [schema, batch]);
+  asleep.pause();
+  await expect(stuck).rejects.toThrow('DoPut: no sign of life within 300 ms (UNAVAILABLE)');
+  its.close();
+  await asleep.kill();
+});
+
 test('TLS with a certificate of our own: whom it does not prove is not talked to, and nothing goes in clear', async () => {
   const [certificate, key] = [join(directory, 'server.pem'), join(directory, 'server.key')];
   const names = ['-subj', '/CN=graphs.example', '-addext', 'subjectAltName=DNS:graphs.example'];
@@ -148,13 +172,19 @@ test('TLS with a certificate of our own: whom it does not prove is not talked to
       (actions) => `${actions.length} actions`,
       (error) => error.status,
     );
+    const put = await its.put(command({ do: 'sink' }), [schema, batch]).then(
+      ({ rows }) => `${rows} rows`,
+      (error) => error.status,
+    );
     its.close();
-    return result;
+    return [result, put].join(', ');
   };
-  expect(await outcome({ ...at, tls: { ca, serverName: 'graphs.example' } })).toBe('2 actions');
-  expect(await outcome({ ...at, tls: { ca } })).toBe('UNAVAILABLE');
-  expect(await outcome({ ...at, tls: { serverName: 'graphs.example' } })).toBe('UNAVAILABLE');
-  expect(await outcome(at)).toBe('UNAVAILABLE');
-  expect(await outcome({ host: server.host, port: server.port, tls: { ca } })).toBe('UNAVAILABLE');
+  expect(await outcome({ ...at, tls: { ca, serverName: 'graphs.example' } })).toBe('2 actions, 16384 rows');
+  expect(await outcome({ ...at, tls: { ca } })).toBe('UNAVAILABLE, UNAVAILABLE');
+  expect(await outcome({ ...at, tls: { serverName: 'graphs.example' } })).toBe('UNAVAILABLE, UNAVAILABLE');
+  expect(await outcome(at)).toBe('UNAVAILABLE, UNAVAILABLE');
+  expect(await outcome({ host: server.host, port: server.port, tls: { ca } })).toBe(
+    'UNAVAILABLE, UNAVAILABLE',
+  );
   await secured.kill();
 });

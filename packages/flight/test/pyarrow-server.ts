@@ -29,6 +29,8 @@ export function writeIpc(
 export interface PyarrowServer {
   readonly host: string;
   readonly port: number;
+  /** It does nothing any more, and its connections stay. */
+  pause(): void;
   /** Ends it at once and waits for its end. */
   kill(): Promise<void>;
 }
@@ -48,7 +50,7 @@ export async function startPyarrowServer(args: readonly string[] = []): Promise<
     child.kill('SIGKILL');
     await ended;
   };
-  return { host: '127.0.0.1', port, kill };
+  return { host: '127.0.0.1', port, pause: () => void child.kill('SIGSTOP'), kill };
 }
 
 async function readyPort(child: ChildProcess): Promise<number> {

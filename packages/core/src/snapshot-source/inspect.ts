@@ -37,7 +37,15 @@ export interface InspectOptions {
   readonly signal?: AbortSignal;
   /** Called about once a mebibyte. */
   readonly onProgress?: (progress: InspectProgress) => void;
+  /**
+   * Called once every node is proven, and the columns of relationships: what is left are types and ends, and the content
+   * hash. What it begins, such as the sending of nodes, may go on beside that.
+   */
+  readonly onNodes?: (groups: SnapshotGroups) => Promise<void>;
 }
+
+/** Labels and types, with the columns and rows of each. */
+export type SnapshotGroups = Pick<SnapshotManifest, 'nodes' | 'relationships'>;
 
 /**
  * Inspects a snapshot and leaves in DuckDB the table `snapshot_ids (id VARCHAR, label USMALLINT)`, where label is the
@@ -98,6 +106,7 @@ async function inspectListing(
       for (const file of files) claims?.checkRows(file.path, file.rows);
     await checkNodes({ duck, path }, nodes);
     signal.throwIfAborted();
+    await options.onNodes?.({ nodes, relationships: unchecked });
     const ends = await checkRelationships({ duck, path }, unchecked);
     const relationships = unchecked.map((group, index) => ({
       ...group,

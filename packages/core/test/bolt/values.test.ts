@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { rejects } from '@graphshift/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { planLoad } from '../../src/graph-store/neo4j/bolt/plan.ts';
+import { planGroups } from '../../src/graph-store/neo4j/bolt/plan.ts';
 import { BOLT_DEFAULTS, type BoltSettings } from '../../src/graph-store/neo4j/bolt/settings.ts';
 import { removeMark } from '../../src/graph-store/neo4j/load-mark.ts';
 import { databaseName } from '../../src/snapshot/names.ts';
@@ -91,7 +91,7 @@ async function refusal(odd: string, decimals: BoltSettings['decimals'] = 'float'
     return await withDuck(async (duck) => {
       const manifest = await inspectSnapshot(duck, path);
       const settings = { ...BOLT_DEFAULTS, decimals, scratchDirectory: directory };
-      return (await rejects(planLoad(duck, manifest, settings), 'COLUMN_TYPE')).message;
+      return (await rejects(planGroups(duck, manifest, settings), 'COLUMN_TYPE')).message;
     });
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,12 +1,30 @@
 /** Loads over Arrow Flight that go wrong, and what they leave; and that both ways leave the same graph. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FlightClient } from '@graphshift/flight';
 import { type IpcMessage, readStream } from '@graphshift/flight/ipc';
 import { rejects, useNeo4j } from '@graphshift/testkit';
-import { Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow';
+import {
+  Bool,
+  DateMillisecond,
+  Dictionary,
+  Field,
+  Float32,
+  Int32,
+  Int64,
+  LargeUtf8,
+  List,
+  Null,
+  Table,
+  TimestampMillisecond,
+  TimestampSecond,
+  tableToIPC,
+  Utf8,
+  type Vector,
+  vectorFromArray,
+} from 'apache-arrow';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { GraphStore, LoadProgress } from '../../src/graph-store/graph-store.ts';
 import { putCommand } from '../../src/graph-store/neo4j/arrow/gds-protocol.ts';
@@ -65,43 +83,44 @@ it('leaves the same graph as a load over Bolt, values, types and indexes', async
     },
     relationships: { LINK: `SELECT i AS s, 2 - i AS t, 'LINK' AS type, ${columns} FROM range(3) t(i)` },
   });
-  const bolt = open({ loader: 'bolt' });
-  const seen: unknown[] = [];
-  for (const each of [bolt, store]) {
-    await each.start();
-    expectWhole(await loadWhole(await each.openLoad(request(path))));
-    await each.unmark(DATABASE, 1);
-    const shown = (key: string) => `[k IN keys(${key}) | [k, toString(valueType(${key}[k])),
-      CASE WHEN valueType(${key}[k]) STARTS WITH 'LIST' THEN [e IN ${key}[k] | toString(e)] ELSE replace(toString(${key}[k]), '[UTC]', '') END]]`;
-    const sorted = (rows: Awaited<ReturnType<typeof neo4j.run>>) =>
-      rows.map((row) => [row.labels, (row.values as unknown[][]).map(String).sort()]);
-    const graph = [
-      sorted(
-        await neo4j.run(
-          DATABASE,
-          `MATCH (n) RETURN COLLECT { UNWIND labels(n) AS l RETURN l ORDER BY l } AS labels, ${shown('n')} AS values ORDER BY n.id`,
-        ),
-      ),
-      sorted(
-        await neo4j.run(
-          DATABASE,
-          `MATCH (a)-[r]->(b) RETURN [a.id, type(r), b.id] AS labels, ${shown('r')} AS values ORDER BY a.id`,
-        ),
-      ),
-      await neo4j.run(
-        DATABASE,
-        'SHOW CONSTRAINTS YIELD labelsOrTypes, properties, type RETURN labelsOrTypes, properties, type',
-      ),
-      await each.counts(DATABASE),
-      (await each.query({ database: DATABASE }, 'MATCH (n:Value) RETURN properties(n) AS n ORDER BY n.id'))
-        .rows,
-    ];
-    seen.push(graph);
-    await (await each.prepareDrop('acme', DATABASE, 1)).fire();
+  const [bolt, arrow] = await bothGraphs(path);
+  expect(arrow).toEqual(bolt);
+  expect(String(arrow)).toContain('Grüße');
+});
+
+it('leaves the same graph of Arrow files, which it sends as they are or casts on their buffers', async () => {
+  const path = join(directory, 'acme', `${T + 1}`);
+  const text = (values: (string | null)[]) => vectorFromArray(values, new Utf8());
+  const odd = {
+    id: vectorFromArray([1n, 2n], new Int64()),
+    labels: vectorFromArray([' Odd', 'Odd'], new Dictionary(new Utf8(), new Int32())),
+    text: vectorFromArray(['é', null], new LargeUtf8()),
+    small: vectorFromArray([-7, null], new Int32()),
+    single: vectorFromArray([0.5, null], new Float32()),
+    flag: vectorFromArray([true, null], new Bool()),
+    day: vectorFromArray([new Date(86_400_000), null], new DateMillisecond()),
+    local: vectorFromArray([1_700_000_000_000, null], new TimestampSecond()),
+    zoned: vectorFromArray([1_700_000_000_123, null], new TimestampMillisecond('Europe/Oslo')),
+    numbers: vectorFromArray([[1, 2], null], new List(new Field('item', new Int32(), true))),
+    empty: vectorFromArray([null, null], new Null()),
+  };
+  const plain = { id: text(['a', 'b']), labels: text(['Plain', 'Plain']), name: text(['Ä', null]) };
+  const several = { id: text(['x', 'y']), labels: text(['Several,More', 'Several']) };
+  const link = { from: text(['1', 'a']), to: text(['x', '2']), type: text(['LINK', 'LINK']) };
+  const files: Record<string, Record<string, Vector>> = {
+    'nodes/Odd/part.arrow': odd,
+    'nodes/Plain/part.arrow': plain,
+    'nodes/Several/part.arrow': several,
+    'relationships/LINK/1.arrow': { ...link, since: vectorFromArray([1n, null], new Int64()) },
+    'relationships/LINK/2.feather': { ...link, since: vectorFromArray([-1n, 0n], new Int64()) },
+  };
+  for (const [name, columns] of Object.entries(files)) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), tableToIPC(new Table(columns), 'file'));
   }
-  await bolt.stop();
-  expect(seen[1]).toEqual(seen[0]);
-  expect(String(seen[1])).toContain('Grüße');
+  const [bolt, arrow] = await bothGraphs(path);
+  expect(arrow).toEqual(bolt);
+  expect(String(arrow)).toContain('2023-11-14T22:13:20.123');
 });
 
 it('takes the id away, and makes no index, where the settings say so', async () => {
@@ -197,6 +216,40 @@ it('goes over Bolt where Arrow Flight does not answer, unless it must not', asyn
   expectWhole(await loadWhole(await either.openLoad(request(path))));
   await either.stop();
 });
+
+/** What the server has of a snapshot after a load over Bolt, and after one over Arrow Flight. */
+async function bothGraphs(path: string): Promise<unknown[]> {
+  const bolt = open({ loader: 'bolt' });
+  await bolt.start();
+  const seen: unknown[] = [];
+  for (const each of [bolt, store]) {
+    expectWhole(await loadWhole(await each.openLoad(request(path))));
+    await each.unmark(DATABASE, 1);
+    seen.push(await graphOf(each));
+    await (await each.prepareDrop('acme', DATABASE, 1)).fire();
+  }
+  await bolt.stop();
+  return seen;
+}
+
+/** Everything that tells two graphs apart, but for the order. */
+async function graphOf(loaded: GraphStore): Promise<unknown> {
+  const shown = (key: string) => `[k IN keys(${key}) | [k, toString(valueType(${key}[k])),
+    CASE WHEN valueType(${key}[k]) STARTS WITH 'LIST' THEN [e IN ${key}[k] | toString(e)] ELSE replace(toString(${key}[k]), '[UTC]', '') END]]`;
+  const sorted = (rows: Awaited<ReturnType<typeof neo4j.run>>) =>
+    rows.map((row) => [row.labels, (row.values as unknown[][]).map(String).sort()]);
+  const nodes = `MATCH (n) RETURN COLLECT { UNWIND labels(n) AS l RETURN l ORDER BY l } AS labels, ${shown('n')} AS values ORDER BY n.id`;
+  const relationships = `MATCH (a)-[r]->(b) RETURN [a.id, type(r), b.id] AS labels, ${shown('r')} AS values ORDER BY a.id, r.since`;
+  const constraints =
+    'SHOW CONSTRAINTS YIELD labelsOrTypes, properties, type RETURN labelsOrTypes, properties, type ORDER BY labelsOrTypes';
+  return [
+    sorted(await neo4j.run(DATABASE, nodes)),
+    sorted(await neo4j.run(DATABASE, relationships)),
+    await neo4j.run(DATABASE, constraints),
+    await loaded.counts(DATABASE),
+    (await loaded.query({ database: DATABASE }, 'MATCH (n) RETURN properties(n) AS n ORDER BY n.id')).rows,
+  ];
+}
 
 function aliasProperties() {
   return { epoch: 1, snapshot: T, contentHash: '', since: '2024-01-01T00:00:00.000Z' };

@@ -1,7 +1,7 @@
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { allocateFrame, decodeFlightData, encodeFlightData } from '../flight-data.ts';
+import { allocateFrame, copyToFrame, decodeFlightData } from '../flight-data.ts';
 import { decode, encode } from '../protobuf.ts';
 import { fieldNames, IpcError, type IpcMessage, readStream, renameColumns } from './index.ts';
 
@@ -86,7 +86,7 @@ test('FlightData is the same whether its parts are read into it or copied', () =
   fc.assert(
     fc.property(bytes, bytes, fc.option(bytes), (metadata, body, appMetadata) => {
       const extras = appMetadata === null ? {} : { appMetadata };
-      const copied = encodeFlightData(metadata, body, extras);
+      const { bytes: copied } = copyToFrame(metadata, body, extras);
       const frame = allocateFrame(metadata.length, body.length, extras);
       frame.metadata.set(metadata);
       frame.body.set(body);

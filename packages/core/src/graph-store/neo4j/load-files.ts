@@ -7,11 +7,17 @@ import { join } from 'node:path';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { SnapshotManifest } from '../../snapshot/manifest.ts';
 import { type Duck, openDuck } from '../../snapshot-source/duckdb.ts';
-import { changeOf, inspectSnapshot, readFailure } from '../../snapshot-source/inspect.ts';
+import {
+  changeOf,
+  inspectSnapshot,
+  readFailure,
+  type SnapshotGroups,
+} from '../../snapshot-source/inspect.ts';
 import { type Listing, listSnapshot, refuseUnseen, rootOf } from '../../snapshot-source/layout.ts';
+import { makeRoom } from '../../snapshot-source/row-groups.ts';
 import type { LoadProgress } from '../graph-store.ts';
 import { isOfServer, loadFailure } from './bolt/failures.ts';
-import { type LoadPlan, planLoad } from './bolt/plan.ts';
+import { fingerprintOf, type GroupPlan, type LoadPlan, planGroups } from './bolt/plan.ts';
 import type { BoltSettings } from './bolt/settings.ts';
 
 /** At most four reports a second. */
@@ -27,6 +33,16 @@ export interface FilesToLoad {
   readonly settings: BoltSettings;
 }
 
+/** What is known once every node is proven, and the columns of relationships, but not their ends. */
+export interface PlannedFiles {
+  readonly path: string;
+  readonly duck: Duck;
+  readonly found: SnapshotGroups;
+  readonly groups: readonly GroupPlan[];
+  /** Whether there is memory for reading rows while the ends are looked up. */
+  readonly both: boolean;
+}
+
 export interface LoadFiles {
   readonly path: string;
   readonly manifest: SnapshotManifest;
@@ -38,10 +54,14 @@ export interface LoadFiles {
   readonly progress: ProgressReports;
 }
 
-/** @throws what `inspectSnapshot` and `planLoad` throw, SNAPSHOT_EMPTY */
+/**
+ * @param onPlanned called before the ends of relationships are looked up; what it begins may go on beside that
+ * @throws what `inspectSnapshot`, `planGroups` and `onPlanned` throw, SNAPSHOT_EMPTY
+ */
 export async function checkFiles(
   { path, scratch, settings }: FilesToLoad,
   report: Report,
+  onPlanned?: (files: PlannedFiles) => Promise<void>,
 ): Promise<LoadFiles> {
   const duck = await openDuck({
     spillDirectory: join(scratch, 'spill'),
@@ -51,7 +71,12 @@ export async function checkFiles(
   await refuseUnseen(path);
   const root = rootOf(path);
   const listing = await listSnapshot(path, root);
+  const { both } = await makeRoom(duck, path, listing.files, {
+    memoryBytes: settings.duckBytes,
+    threads: settings.threads,
+  });
   let reportedAt = Number.NEGATIVE_INFINITY;
+  let groups: GroupPlan[] = [];
   const manifest = await inspectSnapshot(duck, path, {
     root,
     idProperty: settings.idProperty,
@@ -61,10 +86,14 @@ export async function checkFiles(
       reportedAt = performance.now();
       report({ phase: 'checking', rows: 0, rowsTotal: 0, bytes: 0, bytesTotal } satisfies LoadProgress);
     },
+    onNodes: async (found) => {
+      if (found.nodes.every((group) => group.rows === 0))
+        throw new GraphshiftError('SNAPSHOT_EMPTY', 'no file under nodes/ has a row');
+      groups = await planGroups(duck, found, settings);
+      await onPlanned?.({ path, duck, found, groups, both });
+    },
   });
-  if (manifest.nodes.every((group) => group.rows === 0))
-    throw new GraphshiftError('SNAPSHOT_EMPTY', 'no file under nodes/ has a row');
-  const plan = await planLoad(duck, manifest, settings);
+  const plan = { groups, fingerprint: await fingerprintOf(duck, groups, manifest, settings) };
   // Half of the memory that the check of the ends took.
   await duck.run('DROP TABLE IF EXISTS snapshot_ids');
   const progress = new ProgressReports(manifest);

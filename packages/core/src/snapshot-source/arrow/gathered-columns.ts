@@ -36,6 +36,7 @@ export interface GatheredColumn {
 
 const NOTHING = new Uint8Array(0);
 const TEXT_BYTES = 16;
+const TEXT_WORDS = TEXT_BYTES / 4;
 /** Texts up to this length stand in the vector itself. */
 const INLINE_BYTES = 12;
 
@@ -168,16 +169,16 @@ class Offsets {
     return this.#offsets[this.rows] ?? 0;
   }
 
-  reserve(rows: number): void {
-    if (rows + 1 <= this.#offsets.length) return;
-    const grown = new Int32Array(Math.max(rows + 1, 2 * this.#offsets.length));
-    grown.set(this.#offsets);
-    this.#offsets = grown;
-  }
-
-  push(end: number): void {
-    this.rows += 1;
-    this.#offsets[this.rows] = end;
+  /** Makes room for the ends of more rows. @returns it, to be filled */
+  extend(count: number): Int32Array {
+    const before = this.rows + 1;
+    this.rows += count;
+    if (this.rows + 1 > this.#offsets.length) {
+      const grown = new Int32Array(Math.max(this.rows + 1, 2 * this.#offsets.length));
+      grown.set(this.#offsets);
+      this.#offsets = grown;
+    }
+    return this.#offsets.subarray(before, before + count);
   }
 
   take(): Uint8Array {
@@ -198,36 +199,68 @@ class GatheredTexts implements GatheredColumn {
 
   open(vector: Vector, size: number): Append {
     const slots = dataOf(vector, size * TEXT_BYTES);
-    const lengths = new Int32Array(slots.buffer, slots.byteOffset, size * (TEXT_BYTES / 4));
+    const words = new Uint32Array(slots.buffer, slots.byteOffset, size * TEXT_WORDS);
     const valid = validityOf(vector, size);
     return (from, count) => {
-      this.#offsets.reserve(this.#offsets.rows + count);
-      for (let row = from; row < from + count; row += 1) {
-        const length = isSet(valid, row) ? (lengths[row * (TEXT_BYTES / 4)] ?? 0) : 0;
-        this.#append(slots, row * TEXT_BYTES, length);
+      const first = this.#offsets.last;
+      let end = first;
+      const ends = this.#offsets.extend(count);
+      for (let row = 0; row < count; row += 1) {
+        if (isSet(valid, from + row)) end += words[(from + row) * TEXT_WORDS] ?? 0;
+        ends[row] = end;
       }
+      this.#text.reserve(end);
+      copyTexts(this.#text.data, { slots, words, from, first, ends });
       this.#nulls.append(valid, from, count);
     };
-  }
-
-  #append(slots: Uint8Array, slot: number, length: number): void {
-    const at = this.#offsets.last;
-    const end = at + length;
-    this.#text.reserve(end);
-    const { data } = this.#text;
-    if (length > INLINE_BYTES) {
-      const buffer = slots.buffer as ArrayBuffer;
-      data.set(duckdb.get_data_from_pointer(buffer, slots.byteOffset + slot + 8, length), at);
-    } else {
-      for (let byte = 0; byte < length; byte += 1) data[at + byte] = slots[slot + 4 + byte] ?? 0;
-    }
-    this.#offsets.push(end);
   }
 
   take(): ColumnBuffers {
     const text = this.#text.data.subarray(0, this.bytes);
     return this.#nulls.take([this.#offsets.take(), text]);
   }
+}
+
+interface Texts {
+  readonly slots: Uint8Array;
+  /** The same. */
+  readonly words: Uint32Array;
+  readonly from: number;
+  /** Where the first text goes, and where each ends. */
+  readonly first: number;
+  readonly ends: Int32Array;
+}
+
+/**
+ * Copies texts to where they go. DuckDB mostly keeps those of a vector one behind the other, and these are copied at once:
+ * text by text it took three times the time.
+ */
+function copyTexts(target: Uint8Array, { slots, words, from, first, ends }: Texts): void {
+  const run = { slot: 0, low: 0, high: 0, at: 0, bytes: 0 };
+  const copyRun = () => {
+    if (run.bytes === 0) return;
+    const buffer = slots.buffer as ArrayBuffer;
+    target.set(duckdb.get_data_from_pointer(buffer, slots.byteOffset + run.slot + 8, run.bytes), run.at);
+    run.bytes = 0;
+  };
+  let at = first;
+  for (let row = 0; row < ends.length; row += 1) {
+    const length = (ends[row] ?? at) - at;
+    const slot = (from + row) * TEXT_BYTES;
+    if (length <= INLINE_BYTES) {
+      for (let byte = 0; byte < length; byte += 1) target[at + byte] = slots[slot + 4 + byte] ?? 0;
+    } else {
+      const [low, high] = [words[slot / 4 + 2] ?? 0, words[slot / 4 + 3] ?? 0];
+      const follows = low === run.low + run.bytes && high === run.high && at === run.at + run.bytes;
+      if (!follows) {
+        copyRun();
+        Object.assign(run, { slot, low, high, at });
+      }
+      run.bytes += length;
+    }
+    at += length;
+  }
+  copyRun();
 }
 
 class GatheredLists implements GatheredColumn {
@@ -251,11 +284,14 @@ class GatheredLists implements GatheredColumn {
     const items = duckdb.list_vector_get_size(vector);
     const append = this.#items.open(duckdb.list_vector_get_child(vector), items);
     return (from, count) => {
-      this.#offsets.reserve(this.#offsets.rows + count);
-      for (let row = from; row < from + count; row += 1) {
-        const length = isSet(valid, row) ? (words[4 * row + 2] ?? 0) : 0;
-        if (length > 0) append(words[4 * row] ?? 0, length);
-        this.#offsets.push(this.#offsets.last + length);
+      let end = this.#offsets.last;
+      const ends = this.#offsets.extend(count);
+      for (let row = 0; row < count; row += 1) {
+        const entry = 4 * (from + row);
+        const length = isSet(valid, from + row) ? (words[entry + 2] ?? 0) : 0;
+        if (length > 0) append(words[entry] ?? 0, length);
+        end += length;
+        ends[row] = end;
       }
       this.#nulls.append(valid, from, count);
     };

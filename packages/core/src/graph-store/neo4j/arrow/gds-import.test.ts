@@ -1,34 +1,17 @@
 /** Imports over Arrow Flight into the development Neo4j, and what must not become of them. */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightClient } from '@graphshift/flight';
 import { type IpcMessage, readStream } from '@graphshift/flight/ipc';
 import { useNeo4j } from '@graphshift/testkit';
-import {
-  Bool,
-  DateMillisecond,
-  Dictionary,
-  Field,
-  Float32,
-  Int32,
-  Int64,
-  List,
-  Null,
-  Table,
-  TimestampMillisecond,
-  TimestampSecond,
-  tableToIPC,
-  Utf8,
-  vectorFromArray,
-} from 'apache-arrow';
+import { Int64, Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../platform/clock.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import { refuseMismatch } from '../../certify.ts';
 import { GdsImport, type GdsImportOptions, type ImportedCount, NoAlias } from './gds-import.ts';
 import { askArrowOffer, askImportActions, chooseLoader } from './loader-choice.ts';
-import { openWireFile } from './wire-source.ts';
 
 const IDLE_SECONDS = 10;
 const neo4j = useNeo4j({ own: true, flight: { idleSeconds: IDLE_SECONDS } });
@@ -255,50 +238,6 @@ test('a holder that is no longer one does nothing, and a signal ends what is und
   await expect(putting).rejects.toThrow('the worker stops');
   await load.abort();
   await expect((await begin()).nodesDone()).resolves.toEqual({ acknowledged: 0, counted: 0 });
-});
-
-test('a file of every type that is sent is in the graph what the table of types says', async () => {
-  const rows = {
-    id: vectorFromArray([1n, 2n], new Int64()),
-    labels: vectorFromArray(['Person,Admin', 'Person'], new Utf8()),
-    text: vectorFromArray(['é', null], new Dictionary(new Utf8(), new Int32())),
-    small: vectorFromArray([-7, null], new Int32()),
-    single: vectorFromArray([0.5, null], new Float32()),
-    flag: vectorFromArray([true, null], new Bool()),
-    day: vectorFromArray([new Date(86_400_000), null], new DateMillisecond()),
-    local: vectorFromArray([1_700_000_000_000, null], new TimestampSecond()),
-    zoned: vectorFromArray([1_700_000_000_123, null], new TimestampMillisecond('Europe/Oslo')),
-    numbers: vectorFromArray([[1, 2], null], new List(new Field('item', new Int32(), true))),
-    empty: vectorFromArray([null, null], new Null()),
-  };
-  const path = join(neo4j.data, 'types.arrow');
-  await writeFile(path, tableToIPC(new Table(rows), 'file'));
-  const file = await openWireFile({ name: 'nodes/Person/types.arrow', path }, 'node', `${path}.scratch`);
-  const load = await begin();
-  await load.put('node', file.messages());
-  expect(await load.nodesDone()).toEqual({ acknowledged: 2, counted: 2 });
-  await load.build();
-  const written = ['day', 'local', 'zoned'].map((name) => `${name}: toString(n.${name})`).join(', ');
-  expect(
-    await query(`MATCH (n:Person) RETURN n{.*, ${written}} AS n,
-       COLLECT { UNWIND labels(n) AS label RETURN label ORDER BY label } AS labels ORDER BY n.id`),
-  ).toEqual([
-    {
-      n: {
-        id: '1',
-        text: 'é',
-        small: -7,
-        single: 0.5,
-        flag: true,
-        day: '1970-01-02',
-        local: '2023-11-14T22:13:20',
-        zoned: '2023-11-14T22:13:20.123Z[UTC]',
-        numbers: [1, 2],
-      },
-      labels: ['Admin', 'Person'],
-    },
-    { n: { id: '2', day: null, local: null, zoned: null }, labels: ['Person'] },
-  ]);
 });
 
 test('the server says over Bolt and over Arrow Flight what it offers', async () => {

@@ -1,37 +1,33 @@
 /** The loading process of an import over Arrow Flight, from the first look at the files to the counts of the graph. */
 
+import { setFlagsFromString } from 'node:v8';
 import { FlightClient } from '@graphshift/flight';
 import { serveParent } from '../../../platform/child-process.ts';
-import { systemClock } from '../../../platform/clock.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import type { GroupKind } from '../../../snapshot-source/layout.ts';
 import type { LoadCounts } from '../../certify.ts';
 import { openLoadDriver } from '../bolt/filling.ts';
-import { certifyStations, indexIds, type Stations } from '../bolt/finishing.ts';
-import type { GroupPlan } from '../bolt/plan.ts';
+import { certifyStations, indexIds } from '../bolt/finishing.ts';
 import type { Build } from '../bolt/progress-marks.ts';
 import { catalogued, checkFiles, type LoadFiles, type Report, unchanged } from '../load-files.ts';
 import { quoteName } from '../names.ts';
 import { flightOptions } from './flight-access.ts';
-import { GdsImport, type ImportedCount } from './gds-import.ts';
-import type { EntityType } from './gds-protocol.ts';
-import { type GroupRows, openGroup } from './group-rows.ts';
-import { refuseLate } from './import-records.ts';
 import type { ArrowCommands, ArrowJob } from './load-commands.ts';
+import { Sending } from './sending.ts';
 
 /** Connections over Bolt: the fence is asked while statements run. */
 const SESSIONS = 2;
 /** Nodes that lose their id in one transaction. */
 const STRIPPED_AT_ONCE = 20_000;
 
+// The buffers of rows lie outside of a small heap, which V8 would collect after every few of them: a fifth of the time.
+setFlagsFromString('--heap-growing-percent=300');
+
 interface Work extends LoadFiles {
   readonly job: ArrowJob;
   readonly build: Build;
-  readonly client: FlightClient;
-  readonly rows: ReadonlyMap<GroupPlan, GroupRows>;
-  readonly stations: Map<GroupPlan, Stations>;
-  load?: GdsImport;
+  readonly sending: Sending;
 }
 
 let work: Work | undefined;
@@ -46,88 +42,55 @@ serveParent<ArrowCommands>({
 });
 
 async function check(job: ArrowJob, report: Report): Promise<SnapshotManifest> {
-  const files = await checkFiles(job, report);
-  const rows = new Map<GroupPlan, GroupRows>();
-  // What cannot be sent is said before anything is.
-  for (const group of files.plan.groups) rows.set(group, await openGroup(files.duck, group));
   const { access, database, mark, flight } = job;
-  const client = new FlightClient(flightOptions(flight, access));
-  const build = {
-    driver: openLoadDriver(access, SESSIONS),
-    database,
-    customer: mark.customer,
-    epoch: mark.epoch,
-  };
-  work = { ...files, job, build, client, rows, stations: new Map() };
-  return files.manifest;
+  const driver = openLoadDriver(access, SESSIONS);
+  const build = { driver, database, customer: mark.customer, epoch: mark.epoch };
+  const sending = new Sending(job, new FlightClient(flightOptions(flight, access)), build);
+  try {
+    const files = await checkFiles(job, report, (planned) => sending.begin(planned));
+    work = { ...files, job, build, sending };
+    return files.manifest;
+  } catch (error) {
+    await sending.abort();
+    throw error;
+  }
 }
 
 async function nodes(report: Report): Promise<undefined> {
-  const current = begun();
-  const { job, client, build } = current;
-  current.load = await GdsImport.begin(client, {
-    database: job.database,
-    mark: job.mark,
-    settings: { idType: 'STRING', idProperty: job.settings.idProperty },
-    mayGoOn: () => refuseLate(build.driver, job.bookkeeping, job.database, job.mark),
-    clock: systemClock,
-  });
-  await putAll(current, 'nodes', report);
-  refuseCounts('nodes', await current.load.nodesDone());
+  await telling('nodes', report, () => begun().sending.nodes());
   return undefined;
 }
 
 async function relationships(report: Report): Promise<undefined> {
-  const current = begun();
-  await putAll(current, 'relationships', report);
-  current.duck.close();
-  const { relationships: counts } = await importOf(current).build();
-  refuseCounts('relationships', counts);
-  current.client.close();
+  const { sending, duck } = begun();
+  await telling('relationships', report, () => sending.relationships());
+  duck.close();
+  await sending.build();
   return undefined;
 }
 
-async function putAll(current: Work, kind: GroupKind, report: Report): Promise<void> {
-  const { progress, rows, stations } = current;
-  const load = importOf(current);
-  const entity: EntityType = kind === 'nodes' ? 'node' : 'relationship';
-  progress.tell(kind, report, true);
-  for (const [group, source] of rows) {
-    if (group.kind !== kind) continue;
-    let [read, acknowledged] = [0, 0];
-    const messages = source.messages((more) => {
-      read += more;
-    });
-    const { rows: sent } = await load.put(entity, messages, (more) => {
-      acknowledged += more;
-      progress.rows += more;
-      progress.tell(kind, report);
-    });
-    stations.set(group, { read, sent, acknowledged });
-    progress.bytes += group.bytes;
-  }
-  progress.tell(kind, report, true);
-}
-
-/** What another process has put into this import is in the server's counts, and not in ours. */
-function refuseCounts(what: GroupKind, { acknowledged, counted }: ImportedCount): void {
-  if (acknowledged === counted) return;
-  const message = `rows of ${what} do not match: ${acknowledged} acknowledged, and the import has ${counted}`;
-  throw new GraphshiftError('CERTIFICATE', message, { details: { acknowledged, counted } });
+/** Tells how far rows are while they are sent. */
+async function telling(kind: GroupKind, report: Report, send: () => Promise<void>): Promise<void> {
+  const { progress, sending } = begun();
+  const tell = (always: boolean) => {
+    progress.rows = sending.rows;
+    progress.bytes = sending.bytes;
+    progress.tell(kind, report, always);
+  };
+  tell(true);
+  sending.onRows = () => tell(false);
+  await send();
+  tell(true);
 }
 
 async function finish(report: Report): Promise<LoadCounts> {
-  const current = begun();
-  const { build, plan, job, progress, stations } = current;
+  const { build, plan, job, progress, sending } = begun();
   const { keepId, indexId, idProperty } = job.settings;
   progress.tell('sealing', report, true);
   if (!keepId) await stripIds(build, idProperty);
   else if (indexId) await indexIds(build, plan, idProperty);
-  const counts = await certifyStations(build, plan, {
-    of: (group) => stations.get(group) ?? { read: 0, sent: 0, acknowledged: 0 },
-    // The mark of the load.
-    marks: 1,
-  });
+  // The one mark is that of the load.
+  const counts = await certifyStations(build, plan, { of: (group) => sending.stationsOf(group), marks: 1 });
   await build.driver.close();
   // The kernel counts in KiB.
   return { ...counts, peakMemory: process.resourceUsage().maxRSS * 1024 };
@@ -144,11 +107,6 @@ async function stripIds({ driver, database }: Build, idProperty: string): Promis
   } finally {
     await session.close();
   }
-}
-
-function importOf({ load }: Work): GdsImport {
-  if (!load) throw new GraphshiftError('INTERNAL', 'the import has not begun yet');
-  return load;
 }
 
 function begun(): Work {

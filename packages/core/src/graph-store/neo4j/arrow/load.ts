@@ -22,6 +22,8 @@ import type { ArrowCommands, FlightAccess } from './load-commands.ts';
 
 /** Several times what the batches under way hold outside of their buffers. */
 const CHILD_HEAP_MB = 256;
+/** The ends are looked up while nodes are read. */
+const DUCK_BYTES = 96 * 2 ** 20;
 
 export interface ArrowLoadContext extends BoltLoadContext {
   readonly flight: FlightAccess;
@@ -85,7 +87,7 @@ class ArrowLoad extends ChildLoad<ArrowCommands> {
     const { access, settings, flight, bookkeeping } = this.#context;
     this.manifest = await this.process.call('check', {
       access,
-      settings,
+      settings: { ...settings, duckBytes: DUCK_BYTES },
       flight,
       bookkeeping,
       path: this.request.path,

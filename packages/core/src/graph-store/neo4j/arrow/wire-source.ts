@@ -1,6 +1,7 @@
 /**
  * An Arrow file as the messages of a put. Where the server takes every column as it is, the bodies are forwarded as they
- * are and only the schema gets other names; else the columns are cast, a bounded number of rows at a time.
+ * are and only the schema gets other names; else the columns are cast, a bounded number of rows at a time. The rows were
+ * checked before, so what cannot be sent has shown.
  */
 
 import { open } from 'node:fs/promises';
@@ -22,9 +23,8 @@ import {
 import { openCodecs } from '../../../snapshot-source/arrow/body.ts';
 import { readLayout } from '../../../snapshot-source/arrow/messages.ts';
 import { columnsOf } from '../../../snapshot-source/arrow/schema.ts';
-import type { EntityType } from './gds-protocol.ts';
 import { batchMessage, schemaMessage } from './wire-messages.ts';
-import { type ColumnPlan, planColumns } from './wire-types.ts';
+import { type ColumnPlan, planColumns, type SentColumn } from './wire-types.ts';
 import { toWire } from './wire-values.ts';
 
 /** Rows of a batch that is made here. */
@@ -33,8 +33,6 @@ const ROWS = 65_536;
 const FORWARDED_MAX_BYTES = 64 * 2 ** 20;
 
 export interface WireFile {
-  readonly columns: readonly ColumnPlan[];
-  readonly rows: number;
   /** Whether bodies go as they are. */
   readonly forwarded: boolean;
   /** The schema first. Memory holds one batch of at most 65,536 rows, or of 64 MiB where it is forwarded. */
@@ -42,19 +40,24 @@ export interface WireFile {
 }
 
 /**
- * Looks at a file's metadata and says how it will be sent: what cannot be is refused here, before anything is.
+ * Looks at a file's metadata and says how it will be sent.
+ * @param sent the columns of its group
  * @param scratch a path for a scratch file, made and removed where a compressed batch needs it
- * @throws COLUMN_TYPE, COLUMN_NAME, FILE_FORMAT, FILE_TRUNCATED, FILE_UNREADABLE
+ * @returns undefined where a column becomes what no cast on buffers makes of it
+ * @throws FILE_FORMAT, FILE_TRUNCATED, FILE_UNREADABLE
  */
-export async function openWireFile(file: ArrowFile, entity: EntityType, scratch: string): Promise<WireFile> {
+export async function openWireFile(
+  file: ArrowFile,
+  sent: readonly SentColumn[],
+  scratch: string,
+): Promise<WireFile | undefined> {
   const handle = await open(file.path, 'r');
   try {
     const layout = await readLayout(handle, file.name);
-    const columns = columnsIn(file, () => planColumns(file.name, entity, columnsOf(layout.schema)));
+    const columns = columnsIn(file, () => planColumns(columnsOf(layout.schema), sent));
+    if (!columns) return undefined;
     const forwarded = columns.every(({ asItIs }) => asItIs) && columnsIn(file, () => canForward(layout));
     return {
-      columns,
-      rows: layout.rows,
       forwarded,
       messages: () => (forwarded ? forward(file, columns) : cast(file, columns, scratch)),
     };
@@ -76,9 +79,7 @@ async function* forward(file: ArrowFile, columns: readonly ColumnPlan[]): AsyncG
   const handle = await open(file.path, 'r');
   try {
     const layout = await readLayout(handle, file.name);
-    const names = new Map(
-      columns.map(({ name }, index) => [layout.schema.fields(index)?.name() ?? '', name] as const),
-    );
+    const names = new Map(columns.map(({ column, name }) => [column, name] as const));
     for await (const message of readFile(handle, layout))
       yield message.kind === 'schema' ? renameColumns(message, names) : message;
   } finally {
@@ -110,8 +111,9 @@ function castRows(
   count: number,
 ): IpcMessage {
   const wire = columns.map((plan, index) => {
+    if (plan.constant) return plan.constant(count);
     const { type, storage } = batch.columns[index] ?? { type: '', storage: undefined };
-    return batch.read(index, from, count, (values) => toWire(plan, type, storage, values));
+    return batch.read(index, from, count, (values) => toWire(plan.wire, type, storage, values));
   });
   return batchMessage(count, wire);
 }

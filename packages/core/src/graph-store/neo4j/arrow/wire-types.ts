@@ -6,10 +6,9 @@
  * of lists. All else is cast on buffers where no value changes, and refused by name where one would.
  */
 
-import { GraphshiftError } from '../../../platform/errors.ts';
 import type { ArrowColumn, Shape } from '../../../snapshot-source/arrow/schema.ts';
 import { elementType, listDepth, NULL_TYPE } from '../../../snapshot-source/column-types.ts';
-import type { EntityType } from './gds-protocol.ts';
+import type { WireColumn } from './wire-values.ts';
 
 /** What goes over the wire, in Arrow's words. */
 export type ScalarType =
@@ -77,78 +76,66 @@ export const TYPE_RULES: readonly TypeRule[] = [
   { arrow: 'Null', types: [NULL_TYPE], scalar: 'Utf8', neo4j: 'no property' },
 ];
 
-/** What is sent over Bolt only. */
-export const REFUSED_TYPES = [
-  { arrow: 'Decimal32 to Decimal256', why: 'no type of the server keeps its digits' },
-  { arrow: 'Time32, Time64', why: 'the server has no time of day' },
-  { arrow: 'Binary, LargeBinary, BinaryView, FixedSizeBinary', why: 'the server has no bytes' },
-  { arrow: 'lists in lists', why: 'Neo4j stores none' },
-  { arrow: 'a null in a list', why: 'Neo4j stores none; the error names the row' },
+/** What is not cast on buffers. */
+export const OTHER_TYPES = [
+  { arrow: 'Decimal32 to Decimal256', what: 'DuckDB makes FLOAT or STRING of it, as `store.decimals` says' },
+  { arrow: 'Time32, Time64', what: 'goes over Bolt only: the server has no time of day' },
+  {
+    arrow: 'Binary, LargeBinary, BinaryView, FixedSizeBinary',
+    what: 'goes over Bolt only: the server has no bytes',
+  },
+  { arrow: 'lists in lists, a null in a list', what: 'is refused: Neo4j stores none' },
 ] as const;
 
-const MAY_BE =
-  'it may be text, an integer, a float, a boolean, a date, a timestamp, or a list of one of these; the Bolt loader takes more (store.loader)';
-
-export type ColumnRole = 'id' | 'labels' | 'type' | 'property';
+/** A column of a group, as it is sent. */
+export interface SentColumn {
+  /** Of the protocol, or the property. */
+  readonly name: string;
+  /** What it is called in the files. */
+  readonly column: string;
+  readonly wire: WireType;
+  /** The same in every row, whatever the files have. */
+  readonly constant?: (rows: number) => WireColumn;
+  /** Of a constant: that every row of the files has just that text. */
+  readonly isInFiles?: boolean;
+}
 
 /** How one column of a file is sent. */
-export interface ColumnPlan {
-  /** The column of the protocol, or the property. */
-  readonly name: string;
-  readonly role: ColumnRole;
-  readonly wire: WireType;
+export interface ColumnPlan extends SentColumn {
   /** Whether its buffers are what the server takes already. */
   readonly asItIs: boolean;
 }
 
-const ROLES: Record<EntityType, readonly { readonly name: string; readonly role: ColumnRole }[]> = {
-  node: [
-    { name: 'nodeId', role: 'id' },
-    { name: 'labels', role: 'labels' },
-  ],
-  relationship: [
-    { name: 'sourceNodeId', role: 'id' },
-    { name: 'targetNodeId', role: 'id' },
-    { name: 'relationshipType', role: 'type' },
-  ],
-};
-
 /**
- * How a file's columns are sent, the leading ones under the protocol's names.
- * @param file as messages name it
- * @throws COLUMN_TYPE naming file, column, type and what it may be; COLUMN_NAME for a property that is called like a
- * column of the protocol
+ * How a file's columns are sent, in its order, or undefined where one of them becomes what no cast on buffers makes of it.
+ * @param sent the columns of the group
  */
-export function planColumns(file: string, entity: EntityType, columns: readonly ArrowColumn[]): ColumnPlan[] {
-  const leading = ROLES[entity];
-  const taken = new Set(leading.map(({ name }) => name));
-  return columns.map((column, index) => {
-    const own = leading[index] ?? { name: column.name, role: 'property' as const };
-    if (own.role === 'property' && taken.has(column.name)) throw nameTaken(file, column.name);
-    const wire = wireType(column.type, own.role);
-    if (!wire) throw refused(file, column);
-    return { ...own, wire, asItIs: isAsItIs(column, wire) };
-  });
+export function planColumns(
+  columns: readonly ArrowColumn[],
+  sent: readonly SentColumn[],
+): ColumnPlan[] | undefined {
+  const plans: ColumnPlan[] = [];
+  for (const column of columns) {
+    const own = sent.find((one) => one.column === column.name);
+    if (!own || !(own.constant || canCast(column.type, own.wire))) return undefined;
+    plans.push({ ...own, asItIs: isAsItIs(column, own) });
+  }
+  return plans;
 }
 
-/** What a column of this type is sent as, or undefined. @param type in DuckDB's words */
-export function wireType(type: string, role: ColumnRole): WireType | undefined {
+/** An id is sent as a text, and may be an integer in the file; all else is sent as the table says. */
+function canCast(type: string, { scalar, list }: WireType): boolean {
+  const found = wireType(type);
+  if (found?.list !== list) return false;
+  return found.scalar === scalar || (scalar === 'Utf8' && !list && found.scalar === 'Int64');
+}
+
+/** What a column of this type is sent as by the table, or undefined. @param type in DuckDB's words */
+export function wireType(type: string): WireType | undefined {
   const element = elementType(type);
   const depth = listDepth(type);
   const scalar = TYPE_RULES.find(({ types }) => types.includes(element))?.scalar;
-  if (!scalar || depth > 1) return undefined;
-  switch (role) {
-    case 'id':
-      return depth === 0 && (scalar === 'Utf8' || scalar === 'Int64')
-        ? { scalar: 'Utf8', list: false }
-        : undefined;
-    case 'type':
-      return depth === 0 && scalar === 'Utf8' ? { scalar, list: false } : undefined;
-    case 'labels':
-      return scalar === 'Utf8' ? { scalar, list: true } : undefined;
-    case 'property':
-      return { scalar, list: depth === 1 };
-  }
+  return scalar && depth <= 1 ? { scalar, list: depth === 1 } : undefined;
 }
 
 const WIDTHS: Readonly<Partial<Record<ScalarType, { readonly type: string; readonly bytes: number }>>> = {
@@ -162,8 +149,11 @@ const WIDTHS: Readonly<Partial<Record<ScalarType, { readonly type: string; reado
  * A zone must be UTC on the wire and may be any in a file, and lists may hold nulls that must be refused: neither goes
  * as it is.
  */
-function isAsItIs({ type, storage, shape, dictionary }: ArrowColumn, { scalar, list }: WireType): boolean {
-  if (dictionary || storage !== undefined || list) return false;
+function isAsItIs(
+  { type, storage, shape, dictionary }: ArrowColumn,
+  { wire: { scalar, list }, constant, isInFiles }: SentColumn,
+): boolean {
+  if (dictionary || storage !== undefined || list || (constant && !isInFiles)) return false;
   if (scalar === 'Utf8') return isPlainText(shape);
   if (scalar === 'Bool') return shape.kind === 'bits';
   const width = WIDTHS[scalar];
@@ -172,14 +162,4 @@ function isAsItIs({ type, storage, shape, dictionary }: ArrowColumn, { scalar, l
 
 function isPlainText(shape: Shape): boolean {
   return shape.kind === 'bytes' && shape.text && shape.offsets === 32;
-}
-
-function refused(file: string, { name, type }: ArrowColumn): GraphshiftError {
-  const message = `${file}: the column ${JSON.stringify(name)} is ${type}, which Arrow Flight imports do not take; ${MAY_BE}`;
-  return new GraphshiftError('COLUMN_TYPE', message, { details: { file, column: name, type } });
-}
-
-function nameTaken(file: string, name: string): GraphshiftError {
-  const message = `${file}: the property ${JSON.stringify(name)} is called like a column of the import protocol; it may have any other name, or go over Bolt (store.loader)`;
-  return new GraphshiftError('COLUMN_NAME', message, { details: { file, column: name } });
 }

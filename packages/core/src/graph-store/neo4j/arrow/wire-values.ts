@@ -2,7 +2,7 @@
 
 import { ValueProblem } from '../../../snapshot-source/arrow/conversions.ts';
 import { BrokenBatch, isSet, type Values } from '../../../snapshot-source/arrow/values.ts';
-import type { ColumnPlan, ScalarType } from './wire-types.ts';
+import type { ScalarType, WireType } from './wire-types.ts';
 
 /** A column's buffers in Arrow's order; a list has a child. */
 export interface WireColumn {
@@ -14,7 +14,6 @@ export interface WireColumn {
 }
 
 const OFFSETS_MAX = 2 ** 31 - 1;
-const COMMA = 0x2c;
 const NOTHING = new Uint8Array(0);
 
 type BytesValues = Values & { readonly kind: 'bytes' };
@@ -25,35 +24,19 @@ type FixedValues = Values & { readonly kind: 'fixed' };
  * @throws ValueProblem naming the row, for a value that cannot be sent
  */
 export function toWire(
-  plan: ColumnPlan,
+  wire: WireType,
   type: string,
   storage: string | undefined,
   values: Values,
 ): WireColumn {
-  const scalar = (items: Values) =>
-    encodeScalar(plan.wire.scalar, elementOf(type), elementOf(storage), items);
-  if (!plan.wire.list) return scalar(values);
-  if (values.kind === 'list') return encodeList(values, scalar);
-  if (values.kind === 'bytes') return splitLabels(values);
-  return encodeList(
-    { ...values, kind: 'list', offsets: new Float64Array(values.count + 1), items: noTexts() },
-    scalar,
-  );
+  const scalar = (items: Values) => encodeScalar(wire.scalar, elementOf(type), elementOf(storage), items);
+  if (!wire.list) return scalar(values);
+  if (values.kind !== 'list') throw new BrokenBatch('no list where a list is');
+  return encodeList(values, scalar);
 }
 
 function elementOf<T extends string | undefined>(type: T): T {
   return (type?.endsWith('[]') ? type.slice(0, -2) : type) as T;
-}
-
-function noTexts(): Values {
-  return {
-    kind: 'bytes',
-    count: 0,
-    valid: undefined,
-    data: NOTHING,
-    starts: new Float64Array(0),
-    ends: new Float64Array(0),
-  };
 }
 
 function encodeScalar(
@@ -62,7 +45,7 @@ function encodeScalar(
   storage: string | undefined,
   values: Values,
 ): WireColumn {
-  if (values.kind === 'list') throw new BrokenBatch('a list where none is');
+  if (values.kind === 'list') throw new BrokenBatch('a list where no list is');
   if (scalar === 'Utf8') return encodeText(type, values);
   if (values.kind !== 'fixed') throw new BrokenBatch(`a column of ${type} without its width`);
   switch (scalar) {
@@ -228,40 +211,6 @@ function encodeList(values: Values & { kind: 'list' }, scalar: (items: Values) =
         throw new ValueProblem(row, 'a list has a null in it, which Neo4j does not store');
   }
   return column(values, [bytesOf(Int32Array.from(offsets))], scalar(items));
-}
-
-/** Labels in one text, with commas between them; where there are no commas the texts are the items as they are. */
-function splitLabels(values: BytesValues): WireColumn {
-  const { count, data, starts, ends, valid } = values;
-  const offsets = new Float64Array(count + 1);
-  const [itemStarts, itemEnds]: [number[], number[]] = [[], []];
-  const add = (start: number, end: number) => {
-    itemStarts.push(start);
-    itemEnds.push(end);
-  };
-  for (let row = 0; row < count; row += 1) {
-    if (isSet(valid, row)) {
-      let start = starts[row] ?? 0;
-      const end = ends[row] ?? start;
-      // Byte by byte: a search beyond the row would look through all rows behind it.
-      for (let at = start; at < end; at += 1) {
-        if (data[at] !== COMMA) continue;
-        add(start, at);
-        start = at + 1;
-      }
-      add(start, end);
-    }
-    offsets[row + 1] = itemStarts.length;
-  }
-  const items: BytesValues = {
-    kind: 'bytes',
-    count: itemStarts.length,
-    valid: undefined,
-    data,
-    starts: Float64Array.from(itemStarts),
-    ends: Float64Array.from(itemEnds),
-  };
-  return column(values, [bytesOf(Int32Array.from(offsets))], column(items, texts(items)));
 }
 
 function bytesOf(array: Int32Array | Float64Array | BigInt64Array): Uint8Array {

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { GraphshiftError } from '../../../platform/errors.ts';
 import type { SnapshotGroup, SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { type Duck, quoteIdentifier } from '../../../snapshot-source/duckdb.ts';
+import type { SnapshotGroups } from '../../../snapshot-source/inspect.ts';
 import { type GroupKind, nameProblem } from '../../../snapshot-source/layout.ts';
 import { leadingColumns } from '../../../snapshot-source/schema.ts';
 import { labelsExpression, viewOf } from '../../../snapshot-source/views.ts';
@@ -73,28 +74,29 @@ export interface LoadPlan {
 }
 
 /** @throws COLUMN_TYPE, NAME_INVALID */
-export async function planLoad(
+export async function planGroups(
   duck: Duck,
-  manifest: SnapshotManifest,
+  manifest: SnapshotGroups,
   settings: BoltSettings,
-): Promise<LoadPlan> {
+): Promise<GroupPlan[]> {
   const keys = { next: 0 };
   const groups: GroupPlan[] = [];
   for (const kind of ['nodes', 'relationships'] as const)
     for (const [index, group] of manifest[kind].entries())
       groups.push(await planGroup({ duck, settings, keys }, kind, index, group));
+  return groups;
+}
+
+/** See `LoadPlan`. */
+export async function fingerprintOf(
+  duck: Duck,
+  groups: readonly GroupPlan[],
+  { contentHash: hash }: SnapshotManifest,
+  { idProperty, keepId }: BoltSettings,
+): Promise<string> {
   const [version] = await duck.rows('SELECT version() AS version');
-  const { idProperty, keepId } = settings;
-  const basis = {
-    version: 2,
-    duckdb: version?.version,
-    hash: manifest.contentHash,
-    idProperty,
-    keepId,
-    groups,
-  };
-  const fingerprint = createHash('sha256').update(JSON.stringify(basis)).digest('hex');
-  return { groups, fingerprint };
+  const basis = { version: 2, duckdb: version?.version, hash, idProperty, keepId, groups };
+  return createHash('sha256').update(JSON.stringify(basis)).digest('hex');
 }
 
 interface Planner {
