@@ -5,7 +5,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
+import { BusyMeter, FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Upkeep } from '../src/upkeep/upkeep.ts';
 import { openSystem, type System } from './system.ts';
@@ -148,6 +148,77 @@ describe('a holder of an earlier run', () => {
     await writeFile(join(path, 'verify.cypher'), 'RETURN true');
     second.release();
     expect(await system.reaches(id, 'live')).toMatchObject({ run: 2, attempts: 0 });
+  });
+});
+
+/** A Redis that was emptied knows nothing of whoever works on; a producer finds the snapshot again. */
+describe('Redis emptied in the middle of a load', () => {
+  /** Epochs under which the store was to load. */
+  function watchLoads(): number[] {
+    const { store } = system.backend;
+    const epochs: number[] = [];
+    const openLoad = store.openLoad.bind(store);
+    store.openLoad = (request, options) => {
+      epochs.push(request.epoch);
+      return openLoad(request, options);
+    };
+    return epochs;
+  }
+
+  it.each(['claimed', 'loading'])(
+    'lets no two holders load under one epoch, where the first of them slept at "%s"',
+    async (point) => {
+      system = await openSystem({ 'orchestrator.num_workers': 1 });
+      const { backend } = system;
+      const epochs = watchLoads();
+      const asleep = system.holdAt(point);
+      const meter = new BusyMeter(backend.clock);
+      await system.work({ instance: 'first', meter });
+      const id = await system.drop('acme', FIRST, 20);
+      await asleep.reached;
+      await system.installation.redis.flush();
+      const checked = system.holdAt('load.checked');
+      await system.work({ instance: 'second' });
+      await system.discover('acme', FIRST);
+      await checked.reached;
+      asleep.release();
+      await vi.waitFor(() => expect(meter.pickups.ended).toBeGreaterThan(0), 60_000);
+      checked.release();
+      expect(await system.reaches(id, 'live')).toMatchObject({ attempts: 0, crashes: 0 });
+      expect(epochs).toEqual([...new Set(epochs)]);
+      await system.holdsOnly(['acme', FIRST]);
+    },
+  );
+
+  it('goes on with what an earlier holder completed meanwhile, and is not dead of it', async () => {
+    system = await openSystem();
+    const { store } = system.backend;
+    const openLoad = store.openLoad.bind(store);
+    let earlier: (() => Promise<void>) | undefined = async () => {
+      earlier = undefined;
+      const { epoch = 0 } = (await system.backend.deployments.get(`acme@${FIRST}`)) ?? {};
+      const path = `${system.installation.data}/acme/${FIRST}`;
+      const other = await openLoad({ customer: 'acme', timestamp: FIRST, run: 7, epoch, path });
+      await other.check();
+      await other.nodes();
+      await other.relationships();
+      await other.seal();
+      await store.unmark(`acme-${FIRST}`, epoch);
+    };
+    store.openLoad = async (request, options) => {
+      const load = await openLoad(request, options);
+      const seal = load.seal.bind(load);
+      load.seal = async () => {
+        await earlier?.();
+        return seal();
+      };
+      return load;
+    };
+    await system.work();
+    const id = await system.drop('acme', FIRST, 20);
+    expect(await system.reaches(id, 'live')).toMatchObject({ attempts: 0 });
+    expect(await system.people('acme')).toBe(20);
+    await system.holdsOnly(['acme', FIRST]);
   });
 });
 

@@ -122,7 +122,7 @@ export class AliasDesk {
     // Asked first, so that a mistyped customer leaves no trace in Redis or the store.
     if (!(await store.alias(customer))) throw noAlias(customer);
     const epoch = await changes.raiseEpoch(customer);
-    const alias = await changes.takeOver(customer, epoch);
+    const alias = await changes.takeOver(customer, epoch, { isNew: true });
     if (!alias) throw noAlias(customer);
     return [epoch, alias];
   }

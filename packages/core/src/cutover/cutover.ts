@@ -82,6 +82,15 @@ export class Cutover {
     return this.#settleLive(held, databaseName(held), undefined);
   }
 
+  /**
+   * Lets the store know of a deployment's epoch before anything is done under it, so that the store never sees two holders
+   * with one epoch, whatever Redis lost.
+   * @throws FENCED under an older epoch, and where another holder came with this one
+   */
+  async begin({ customer, epoch }: Pick<DeploymentRecord, 'customer' | 'epoch'>): Promise<void> {
+    await this.#options.changes.takeOver(customer, epoch, { isNew: true });
+  }
+
   /** Ends, in the store, what earlier holders of the customer have under way. @throws FENCED under an older epoch */
   async fenceOut(held: Pick<DeploymentRecord, 'customer' | 'epoch'>): Promise<void> {
     await this.#options.changes.takeOver(held.customer, held.epoch);

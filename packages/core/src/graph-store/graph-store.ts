@@ -219,6 +219,14 @@ export interface AliasChange {
   readonly properties: AliasProperties;
 }
 
+export interface TakeOverOptions {
+  /**
+   * The epoch was given out just now, and nobody may have come to the store under it: a Redis that lost its last second, or
+   * everything, gives an epoch out twice. @default false
+   */
+  readonly isNew?: boolean;
+}
+
 export interface QueryOptions {
   readonly parameters?: Readonly<Record<string, unknown>>;
   /** @default 30_000 */
@@ -291,9 +299,9 @@ export interface GraphStore extends Service {
 
   /**
    * Ends every prepared change of a lower epoch, then reads the alias. Preparing does the same.
-   * @throws FENCED when a higher epoch took over
+   * @throws FENCED when a higher epoch took over, or this one has already where it must be new
    */
-  takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined>;
+  takeOver(customer: string, epoch: number, options?: TakeOverOptions): Promise<AliasInfo | undefined>;
   /**
    * Makes the alias point at the database, creating it the first time. Of such a change and a drop of the same database
    * under one epoch, at most one can be prepared, and so fired.

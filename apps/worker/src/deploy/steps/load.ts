@@ -30,7 +30,9 @@ export async function load(held: HeldDeployment): Promise<void> {
   const progress = reportProgress(held);
   const { customer, timestamp, run, epoch, path } = record;
   const request = { customer, timestamp, run, epoch, path };
-  const work = await backend.store.openLoad(request, { signal: held.signal, onProgress: progress.take });
+  const work = await backend.store
+    .openLoad(request, { signal: held.signal, onProgress: progress.take })
+    .catch((error: unknown) => refuse(held, error));
   try {
     const certificate = await runPhases(work, held, checkpoint);
     await progress.end();
@@ -59,8 +61,25 @@ export async function load(held: HeldDeployment): Promise<void> {
     await work
       .abort({ resumable: asGraphshiftError(error).class === 'retryable' })
       .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
-    throw error;
+    return refuse(held, error);
   }
+}
+
+/**
+ * A holder that Redis forgot, or that is slow to learn that it is over, may complete the database between this load's first
+ * look and its seal. It has vouched for it: only the cutover is left, which the next pickup does.
+ * @throws ABORTED then, else what was thrown
+ */
+async function refuse(held: HeldDeployment, thrown: unknown): Promise<never> {
+  if (!(thrown instanceof GraphshiftError) || thrown.code !== 'CONFLICT') throw thrown;
+  const { store } = held.context.backend;
+  const { id, customer } = held.record;
+  const name = databaseName(held.record);
+  const { databases } = await store.list({ customer });
+  const complete = databases.some((database) => database.name === name && database.state === 'complete');
+  if (!complete || !(await store.certificate(name))) throw thrown;
+  const message = `${name} was completed meanwhile, by a holder of ${id} from before`;
+  throw new GraphshiftError('ABORTED', message, { cause: thrown });
 }
 
 type Outcome = NonNullable<HeldDeployment['record']['outcome']>;

@@ -117,7 +117,7 @@ async function write(
   const valid = judged.properties.epoch > 0 && database === judged.database;
   if (valid && isSame({ ...judged, properties: wanted }, judged)) return SETTLED;
   const epoch = await changes.raiseEpoch(customer);
-  const alias = await changes.takeOver(customer, epoch);
+  const alias = await changes.takeOver(customer, epoch, { isNew: true });
   if (!alias || !isSame(alias, judged)) return SETTLED;
   const properties = { ...wanted, epoch };
   await changes.moveAlias({ customer, database, properties });

@@ -96,9 +96,9 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     counts: async (database) => queries.counts(await readable(database)),
     carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
-    takeOver: (customer, epoch) =>
+    takeOver: (customer, epoch, { isNew } = {}) =>
       presence.during(async () => {
-        await fence.raise(customer, epoch);
+        await fence.raise(customer, epoch, isNew);
         return aliases.read(customer);
       }),
     prepareAlias: (change) => aliases.prepare(change),

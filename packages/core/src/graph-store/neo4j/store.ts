@@ -23,6 +23,7 @@ import type {
   QueryTarget,
   StoreHealth,
   StoreListing,
+  TakeOverOptions,
 } from '../graph-store.ts';
 import { openBoltLoad } from './bolt/load.ts';
 import { BOLT_DEFAULTS, type BoltLoadContext } from './bolt/settings.ts';
@@ -179,9 +180,9 @@ class Neo4jStore implements GraphStore {
     });
   }
 
-  takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined> {
+  takeOver(customer: string, epoch: number, { isNew }: TakeOverOptions = {}): Promise<AliasInfo | undefined> {
     return doing(`take ${customer} over`, async () => {
-      await this.#fence.raise(ownerName(customer), epoch);
+      await this.#fence.raise(ownerName(customer), epoch, isNew);
       return this.#changes.alias(customer);
     });
   }
