@@ -21,6 +21,7 @@ import {
   type Service,
   ServiceStack,
   Watchdog,
+  type WatchdogOptions,
 } from '@graphshift/core';
 import type { DeployContext } from './deploy/deployment.ts';
 import { deploy } from './deploy/pipeline.ts';
@@ -84,16 +85,9 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
       records: (ids) => deployments.getMany(ids),
     },
   });
-  const desk = new DeadLetterDesk({
-    connection: backend.redis,
-    blocking: await backend.connect(),
-    keys,
-    deployments,
-    wakeUps,
-    letters,
-    clock,
-    log,
-  });
+  const { redis: connection } = backend;
+  const blocking = await backend.connect();
+  const desk = new DeadLetterDesk({ connection, blocking, keys, deployments, wakeUps, letters, clock, log });
   const upkeep = new Upkeep({
     backend,
     retention,
@@ -107,7 +101,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     bake,
     monitor(backend, holder),
     consumer,
-    ...guards(options, consumer),
+    ...guards(options, consumer, desk),
   ]);
 }
 
@@ -133,10 +127,25 @@ function monitor(
 }
 
 /** What keeps a consumer from taking too much, and from taking nothing. */
-function guards({ backend, onHopeless }: WorkerOptions, consumer: DeploymentConsumer): Service[] {
-  const { clock, log, settings, wakeUps } = backend;
+function guards(
+  { backend, onHopeless, meter }: WorkerOptions,
+  consumer: DeploymentConsumer,
+  desk: DeadLetterDesk,
+): Service[] {
+  const { clock, log, settings, wakeUps, letters } = backend;
   const { watchdog_seconds, worker_memory_limit_mb: limit } = settings.resilience;
   const patienceMs = watchdog_seconds * 1000;
+  const watch = (watched: Pick<WatchdogOptions, 'what' | 'consumer' | 'ready' | 'restart'>) =>
+    new Watchdog({
+      ...watched,
+      onHopeless: (reason) => {
+        log.error(`watchdog: ${reason}`);
+        onHopeless?.(reason);
+      },
+      patienceMs,
+      clock,
+      log,
+    });
   return [
     new MemoryBrake({
       limitBytes: limit === undefined ? undefined : limit * 1024 * 1024,
@@ -145,17 +154,20 @@ function guards({ backend, onHopeless }: WorkerOptions, consumer: DeploymentCons
       clock,
       log,
     }),
-    new Watchdog({
+    watch({
+      what: 'deployments',
       consumer,
       ready: () => wakeUps.ready(patienceMs),
       restart: async () => consumer.restart(await backend.connect()),
-      onHopeless: (reason) => {
-        log.error(`watchdog: ${reason}`);
-        onHopeless?.(reason);
+    }),
+    watch({
+      what: 'dead letters',
+      consumer: desk,
+      ready: () => letters.ready(),
+      restart: async () => {
+        if (meter) meter.restarts++;
+        await desk.restart(await backend.connect());
       },
-      patienceMs,
-      clock,
-      log,
     }),
   ];
 }

@@ -171,7 +171,7 @@ export { SIGNS, type VitalSample, warnEarly } from './resilience/health/vitals.t
 export { MemoryBrake } from './resilience/memory-brake.ts';
 export { Monitor, type MonitorOptions } from './resilience/monitor.ts';
 export { Recovery, type RecoveryRequest } from './resilience/recovery/recovery.ts';
-export { Watchdog } from './resilience/watchdog.ts';
+export { Watchdog, type WatchdogOptions } from './resilience/watchdog.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
