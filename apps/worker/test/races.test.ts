@@ -190,6 +190,18 @@ describe('Redis emptied in the middle of a load', () => {
     },
   );
 
+  it('knows again which store its records are about', async () => {
+    system = await openSystem();
+    const { identity } = system.backend;
+    await system.work();
+    await vi.waitFor(async () => expect(await identity.known()).toBeDefined(), 30_000);
+    await system.installation.redis.flush();
+    await vi.waitFor(
+      async () => expect((await identity.known())?.id).toBe((await identity.own())?.id),
+      30_000,
+    );
+  });
+
   it('goes on with what an earlier holder completed meanwhile, and is not dead of it', async () => {
     system = await openSystem();
     const { store } = system.backend;

@@ -174,6 +174,7 @@ export { Recovery, type RecoveryRequest } from './resilience/recovery/recovery.t
 export { Watchdog, type WatchdogOptions } from './resilience/watchdog.ts';
 export { Retention } from './retention/retention.ts';
 export { selectRetired } from './retention/select.ts';
+export { type Adoption, adoptStore } from './runtime/adopt-store.ts';
 export { type Backend, type BackendOptions, openBackend } from './runtime/backend.ts';
 export { checkRoots, checkStoreDirectory, snapshotRoots } from './runtime/paths.ts';
 export type { SnapshotColumn, SnapshotFile, SnapshotGroup, SnapshotManifest } from './snapshot/manifest.ts';

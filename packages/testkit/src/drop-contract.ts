@@ -17,6 +17,12 @@ const ACME = 'acme-1700000000';
 const ACME_2 = 'acme-1700086400';
 
 export function dropContract(context: DropContext): void {
+  it('has an id, the same for as long as it is there', async () => {
+    const id = await context.store().id?.();
+    expect(id).toMatch(/^[\w-]{8,}/);
+    expect(await context.store().id?.()).toBe(id);
+  });
+
   describe('an epoch', () => {
     it('that must be new is refused to the second who was given it', async () => {
       const store = context.store();

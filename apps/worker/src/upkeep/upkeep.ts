@@ -47,6 +47,7 @@ export class Upkeep implements Service {
 
   /** One pass; a part that fails is logged and left to the next pass. */
   async pass(): Promise<void> {
+    await this.#attempt('name of the store', () => this.#options.backend.identity.keep());
     await this.#attempt('sweep of jobs', () => this.#sweepJobs());
     await this.#attempt('sweep of dead letters', () => this.#sweepLetters());
     await this.#attempt('upkeep of the store', () => this.#tidyStore());

@@ -271,6 +271,11 @@ export interface GraphStore extends Service {
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
   start(expects?: StoreExpectation): Promise<void>;
   stop(): Promise<void>;
+  /**
+   * What no other store has, once it is started: the same for every process, wherever the store is reached or was moved to.
+   * One without this method is not told apart from others.
+   */
+  id?(): Promise<string>;
   /** Never throws: a store that does not answer is `reachable: false`. */
   health(): Promise<StoreHealth>;
   /** @param filter `customer`: only what belongs to this one; default: everything, and what belongs to nobody */

@@ -94,6 +94,14 @@ class Neo4jStore implements GraphStore {
     return this.#connection.close();
   }
 
+  /** By the server's own database: the one for bookkeeping may be made anew. */
+  id(): Promise<string> {
+    return doing('ask which server it is', async () => {
+      const [system] = await this.#databases.onServer('system');
+      return `${system?.id ?? ''}/${this.#bookkeeping.database}`;
+    });
+  }
+
   health(): Promise<StoreHealth> {
     return readHealth(this.#connection, this.#databases, this.#bookkeeping);
   }
