@@ -3,7 +3,7 @@
  * these once broke an invariant.
  */
 
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BusyMeter, FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -232,6 +232,50 @@ describe('Redis emptied in the middle of a load', () => {
     expect(await system.people('acme')).toBe(20);
     await system.holdsOnly(['acme', FIRST]);
   });
+});
+
+describe('Redis thrown back to before two cutovers', () => {
+  it.each(['loading', 'switching'])(
+    'keeps what both made live, where the first of them was %s then',
+    async (state) => {
+      system = await openSystem();
+      const { redis } = system.installation;
+      await system.work();
+      await system.reaches(await system.drop('acme', FIRST, 20), 'live');
+      const asleep = system.holdAt(state);
+      const second = await system.drop('acme', SECOND, 21);
+      await asleep.reached;
+      const rewind = await redis.remember();
+      asleep.release();
+      await system.reaches(second, 'live');
+      const third = await system.drop('acme', THIRD, 22);
+      await system.reaches(third, 'live');
+      await system.holdsOnly(['acme', SECOND], ['acme', THIRD]);
+      const { name, inode } = await inodeOf(SECOND);
+      await system.rest();
+      await rewind();
+      await system.work();
+      await system.reaches(third, 'live');
+      await system.reaches(second, 'replaced');
+      await system.holdsOnly(['acme', SECOND], ['acme', THIRD]);
+      expect(await inodeOf(SECOND), name).toEqual({ name, inode });
+      expect((await system.backend.store.alias('acme'))?.properties).toMatchObject({
+        snapshot: THIRD,
+        earlier: [SECOND, FIRST],
+      });
+      await system.backend.operations.rollback({ customer: 'acme', by: 'test' });
+      expect((await system.backend.store.alias('acme'))?.properties).toMatchObject({
+        snapshot: SECOND,
+        earlier: [FIRST],
+      });
+    },
+  );
+
+  async function inodeOf(timestamp: number): Promise<{ name: string; inode: number }> {
+    const name = `acme-${timestamp}`;
+    const { ino: inode } = await stat(join(system.installation.store, 'databases', name));
+    return { name, inode };
+  }
 });
 
 describe('the target of the alias', () => {

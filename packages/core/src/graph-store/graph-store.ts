@@ -55,6 +55,11 @@ export interface AliasProperties {
   /** Nothing passes until unpinned. */
   readonly pin?: { readonly since: string; readonly reason: string };
   readonly holds?: readonly Hold[];
+  /**
+   * Snapshots that the alias came from, the last one first: what was live before, whatever Redis remembers. What a rollback
+   * left is not among them.
+   */
+  readonly earlier?: readonly number[];
 }
 
 export interface AliasInfo {

@@ -50,7 +50,7 @@ export const mendTarget: Repair = async (bench, finding) => {
 async function goBack(bench: Bench, alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<Outcome> {
   const { backend, desk, by } = bench;
   const { customer, database } = alias;
-  const [older] = rollbackTargets(alias, await withoutGivenUp(backend.deployments, databases));
+  const [older] = rollbackTargets(alias, await withoutGivenUp(backend.deployments, databases, alias));
   if (!older)
     return left(
       `no complete database of ${customer} is left that it could go back to`,
