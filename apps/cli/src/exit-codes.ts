@@ -17,6 +17,7 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'USAGE',
   'QUERY_REFUSED',
   'ROOT_UNREADABLE',
+  'STORE_OTHER',
   'DEV_SERVER_UNFIT',
 ]);
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([

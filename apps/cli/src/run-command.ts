@@ -15,6 +15,7 @@ import { addRecover } from './commands/recover.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStatus } from './commands/status.ts';
+import { addStore } from './commands/store.ts';
 import { addUp } from './commands/up.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toJson } from './output.ts';
@@ -32,6 +33,7 @@ const ADD = [
   addExplain,
   addDoctor,
   addRecover,
+  addStore,
   addQuery,
   addSimulate,
   addConfig,

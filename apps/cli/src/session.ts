@@ -96,7 +96,7 @@ export class Session {
   /** Opens Redis and the store for one piece of work, and closes them whatever comes of it. */
   async withBackend<Result>(
     work: (backend: Backend) => Promise<Result>,
-    needs: Pick<BackendOptions, 'readsSnapshots'> = {},
+    needs: Pick<BackendOptions, 'readsSnapshots' | 'anyStore'> = {},
   ): Promise<Result> {
     const backend = await openBackend({
       settings: this.read.settings,

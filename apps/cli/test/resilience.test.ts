@@ -1,6 +1,6 @@
 /** Real worker processes that are recovered while they run, or whose consumer hangs. */
 
-import type { Backend, RecoveryReport } from '@graphshift/core';
+import { type Backend, GraphshiftError, type RecoveryReport } from '@graphshift/core';
 import {
   type Installation,
   type Link,
@@ -25,6 +25,8 @@ interface Worker {
   readonly instance: string;
   /** Number of the connection on which its consumer fetches; the one before it is what all others share. */
   readonly consumer: number;
+  /** The same of its desk of dead letters. */
+  readonly desk: number;
 }
 /** Those that still run. A test that leaves one well hands it on, since a process takes long to start. */
 const workers: Worker[] = [];
@@ -51,7 +53,7 @@ async function haveWorker(): Promise<Worker> {
     HEARTBEAT_INTERVAL: '0.3',
     GRAPHSHIFT_RESILIENCE_WATCHDOG_SECONDS: '3',
   });
-  const worker = { program, instance: '', consumer: first + 1 };
+  const worker = { program, instance: '', consumer: first + 1, desk: first + 2 };
   workers.push(worker);
   const line = await program.line(/worker runs as \S+/);
   worker.instance = /worker runs as ([\w.-]+)/.exec(line)?.[1] ?? '';
@@ -114,6 +116,25 @@ describe('a worker that a person recovers while it loads', () => {
   });
 });
 
+describe('a worker whose desk of dead letters hangs while its process and Redis are well', () => {
+  it('restarts the desk, and the letter arrives', async () => {
+    const { program, instance, desk } = await haveWorker();
+    link.blackholeConnections((connection) => connection === desk);
+    const error = new GraphshiftError('FILE_TRUNCATED', 'cut off, says the test').toRecord();
+    const { deployments, letters } = backend;
+    await deployments.discover({ customer: 'broken', timestamp: TIMESTAMP, path: '/nowhere', error });
+    await program.line(/watchdog: dead letters wait/);
+    await vi.waitFor(
+      async () => expect(await letters.queue.getJobCounts('failed')).toEqual({ failed: 1 }),
+      PATIENCE,
+    );
+    await vi.waitFor(
+      async () => expect(await backend.instances.find(instance)).toMatchObject({ restarts: 1, living: true }),
+      PATIENCE,
+    );
+  }, 240_000);
+});
+
 describe('a worker whose consumer hangs while its process and Redis are well', () => {
   it('restarts its consumer and goes on, and ends where that does not help, with the code that an orchestrator restarts', async () => {
     const worker = await haveWorker();
@@ -121,17 +142,17 @@ describe('a worker whose consumer hangs while its process and Redis are well', (
     const restarted = link.connections;
     link.blackholeConnections((connection) => connection === consumer);
     const id = await drop('hung', 20);
-    await program.line(/watchdog: jobs wait/);
+    await program.line(/watchdog: deployments wait/);
     await reaches(id, 'live');
     await vi.waitFor(
-      async () => expect(await backend.instances.find(instance)).toMatchObject({ restarts: 1, living: true }),
+      async () => expect(await backend.instances.find(instance)).toMatchObject({ restarts: 2, living: true }),
       PATIENCE,
     );
 
     link.blackholeConnections((connection) => connection === consumer || connection >= restarted);
     await drop('stuck', 20);
     expect(await ended(worker)).toBe(75);
-    expect(program.lines.filter((line) => /watchdog: jobs wait/.test(line))).toHaveLength(2);
-    expect(program.lines.join('\n')).toMatch(/watchdog: it takes no jobs from the queue/);
+    expect(program.lines.filter((line) => /watchdog: deployments wait/.test(line))).toHaveLength(2);
+    expect(program.lines.join('\n')).toMatch(/watchdog: it takes no deployments from the queue/);
   }, 240_000);
 });

@@ -26,6 +26,7 @@ import {
   type Service,
   ServiceStack,
   Watchdog,
+  type WatchdogOptions,
 } from '@graphshift/core';
 import { CHUNK_MEMORY_BYTES, ChunkBrake } from './chunks/chunk-brake.ts';
 import { ChunkDesk } from './chunks/chunk-desk.ts';
@@ -95,16 +96,9 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const sharing = await shareLoads(options, context, consumer);
   if (sharing) chunks.consumer = sharing.consumer;
-  const desk = new DeadLetterDesk({
-    connection: backend.redis,
-    blocking: await backend.connect(),
-    keys,
-    deployments,
-    wakeUps,
-    letters,
-    clock,
-    log,
-  });
+  const { redis: connection } = backend;
+  const blocking = await backend.connect();
+  const desk = new DeadLetterDesk({ connection, blocking, keys, deployments, wakeUps, letters, clock, log });
   const upkeep = new Upkeep({
     backend,
     retention,
@@ -119,7 +113,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     monitor(backend, holder),
     consumer,
     ...(sharing?.services ?? []),
-    ...guards(options, consumer, sharing?.consumer),
+    ...guards(options, { consumer, desk, chunks: sharing?.consumer }),
   ]);
 }
 
@@ -177,15 +171,31 @@ function monitor(
   });
 }
 
+interface Guarded {
+  readonly consumer: DeploymentConsumer;
+  readonly desk: DeadLetterDesk;
+  readonly chunks: ChunkConsumer | undefined;
+}
+
 /** What keeps a consumer from taking too much, and from taking nothing. */
 function guards(
-  { backend, onHopeless }: WorkerOptions,
-  consumer: DeploymentConsumer,
-  chunks: ChunkConsumer | undefined,
+  { backend, onHopeless, meter }: WorkerOptions,
+  { consumer, desk, chunks }: Guarded,
 ): Service[] {
-  const { clock, log, settings, wakeUps } = backend;
+  const { clock, log, settings, wakeUps, letters } = backend;
   const { watchdog_seconds, worker_memory_limit_mb: limit } = settings.resilience;
   const patienceMs = watchdog_seconds * 1000;
+  const watch = (watched: Pick<WatchdogOptions, 'what' | 'consumer' | 'ready' | 'restart'>) =>
+    new Watchdog({
+      ...watched,
+      onHopeless: (reason) => {
+        log.error(`watchdog: ${reason}`);
+        onHopeless?.(reason);
+      },
+      patienceMs,
+      clock,
+      log,
+    });
   return [
     new MemoryBrake({
       limitBytes: limit === undefined ? undefined : limit * 1024 * 1024,
@@ -203,17 +213,20 @@ function guards(
       clock,
       log,
     }),
-    new Watchdog({
+    watch({
+      what: 'deployments',
       consumer,
       ready: () => wakeUps.ready(patienceMs),
       restart: async () => consumer.restart(await backend.connect()),
-      onHopeless: (reason) => {
-        log.error(`watchdog: ${reason}`);
-        onHopeless?.(reason);
+    }),
+    watch({
+      what: 'dead letters',
+      consumer: desk,
+      ready: () => letters.ready(),
+      restart: async () => {
+        if (meter) meter.restarts++;
+        await desk.restart(await backend.connect());
       },
-      patienceMs,
-      clock,
-      log,
     }),
   ];
 }

@@ -3,9 +3,9 @@
  * these once broke an invariant.
  */
 
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
+import { BusyMeter, FencedChanges, type GraphStore, GraphshiftError, Retention } from '@graphshift/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Upkeep } from '../src/upkeep/upkeep.ts';
 import { openSystem, type System } from './system.ts';
@@ -149,6 +149,133 @@ describe('a holder of an earlier run', () => {
     second.release();
     expect(await system.reaches(id, 'live')).toMatchObject({ run: 2, attempts: 0 });
   });
+});
+
+/** A Redis that was emptied knows nothing of whoever works on; a producer finds the snapshot again. */
+describe('Redis emptied in the middle of a load', () => {
+  /** Epochs under which the store was to load. */
+  function watchLoads(): number[] {
+    const { store } = system.backend;
+    const epochs: number[] = [];
+    const openLoad = store.openLoad.bind(store);
+    store.openLoad = (request, options) => {
+      epochs.push(request.epoch);
+      return openLoad(request, options);
+    };
+    return epochs;
+  }
+
+  it.each(['claimed', 'loading'])(
+    'lets no two holders load under one epoch, where the first of them slept at "%s"',
+    async (point) => {
+      system = await openSystem({ 'orchestrator.num_workers': 1 });
+      const { backend } = system;
+      const epochs = watchLoads();
+      const asleep = system.holdAt(point);
+      const meter = new BusyMeter(backend.clock);
+      await system.work({ instance: 'first', meter });
+      const id = await system.drop('acme', FIRST, 20);
+      await asleep.reached;
+      await system.installation.redis.flush();
+      const checked = system.holdAt('load.checked');
+      await system.work({ instance: 'second' });
+      await system.discover('acme', FIRST);
+      await checked.reached;
+      asleep.release();
+      await vi.waitFor(() => expect(meter.pickups.ended).toBeGreaterThan(0), 60_000);
+      checked.release();
+      expect(await system.reaches(id, 'live')).toMatchObject({ attempts: 0, crashes: 0 });
+      expect(epochs).toEqual([...new Set(epochs)]);
+      await system.holdsOnly(['acme', FIRST]);
+    },
+  );
+
+  it('knows again which store its records are about', async () => {
+    system = await openSystem();
+    const { identity } = system.backend;
+    await system.work();
+    await vi.waitFor(async () => expect(await identity.known()).toBeDefined(), 30_000);
+    await system.installation.redis.flush();
+    await vi.waitFor(
+      async () => expect((await identity.known())?.id).toBe((await identity.own())?.id),
+      30_000,
+    );
+  });
+
+  it('goes on with what an earlier holder completed meanwhile, and is not dead of it', async () => {
+    system = await openSystem();
+    const { store } = system.backend;
+    const openLoad = store.openLoad.bind(store);
+    let earlier: (() => Promise<void>) | undefined = async () => {
+      earlier = undefined;
+      const { epoch = 0 } = (await system.backend.deployments.get(`acme@${FIRST}`)) ?? {};
+      const path = `${system.installation.data}/acme/${FIRST}`;
+      const other = await openLoad({ customer: 'acme', timestamp: FIRST, run: 7, epoch, path });
+      await other.check();
+      await other.nodes();
+      await other.relationships();
+      await other.seal();
+      await store.unmark(`acme-${FIRST}`, epoch);
+    };
+    store.openLoad = async (request, options) => {
+      const load = await openLoad(request, options);
+      const seal = load.seal.bind(load);
+      load.seal = async () => {
+        await earlier?.();
+        return seal();
+      };
+      return load;
+    };
+    await system.work();
+    const id = await system.drop('acme', FIRST, 20);
+    expect(await system.reaches(id, 'live')).toMatchObject({ attempts: 0 });
+    expect(await system.people('acme')).toBe(20);
+    await system.holdsOnly(['acme', FIRST]);
+  });
+});
+
+describe('Redis thrown back to before two cutovers', () => {
+  it.each(['loading', 'switching'])(
+    'keeps what both made live, where the first of them was %s then',
+    async (state) => {
+      system = await openSystem();
+      const { redis } = system.installation;
+      await system.work();
+      await system.reaches(await system.drop('acme', FIRST, 20), 'live');
+      const asleep = system.holdAt(state);
+      const second = await system.drop('acme', SECOND, 21);
+      await asleep.reached;
+      const rewind = await redis.remember();
+      asleep.release();
+      await system.reaches(second, 'live');
+      const third = await system.drop('acme', THIRD, 22);
+      await system.reaches(third, 'live');
+      await system.holdsOnly(['acme', SECOND], ['acme', THIRD]);
+      const { name, inode } = await inodeOf(SECOND);
+      await system.rest();
+      await rewind();
+      await system.work();
+      await system.reaches(third, 'live');
+      await system.reaches(second, 'replaced');
+      await system.holdsOnly(['acme', SECOND], ['acme', THIRD]);
+      expect(await inodeOf(SECOND), name).toEqual({ name, inode });
+      expect((await system.backend.store.alias('acme'))?.properties).toMatchObject({
+        snapshot: THIRD,
+        earlier: [SECOND, FIRST],
+      });
+      await system.backend.operations.rollback({ customer: 'acme', by: 'test' });
+      expect((await system.backend.store.alias('acme'))?.properties).toMatchObject({
+        snapshot: SECOND,
+        earlier: [FIRST],
+      });
+    },
+  );
+
+  async function inodeOf(timestamp: number): Promise<{ name: string; inode: number }> {
+    const name = `acme-${timestamp}`;
+    const { ino: inode } = await stat(join(system.installation.store, 'databases', name));
+    return { name, inode };
+  }
 });
 
 describe('the target of the alias', () => {

@@ -1,7 +1,7 @@
 /** The processes of the resilience demo, what they say over HTTP, and the transcript. */
 
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ResilienceStatus, removeInstallation, simulateSnapshot } from '@graphshift/core';
@@ -22,30 +22,36 @@ const LOOK_MS = 200;
 /** A step that takes longer has failed; a busy machine needs many times what a quiet one does. */
 const PATIENCE_MS = 90_000;
 
-/** Scaled down, so that minutes become seconds: name, shipped, here. */
-export const TIMES = [
-  ['HEARTBEAT_INTERVAL', '10', '1'],
-  ['HEARTBEAT_WARNING_THRESHOLD', '120', '4'],
-  ['HEARTBEAT_TIMEOUT', '300', '8'],
-  ['HEARTBEAT_CHECK_INTERVAL', '30', '1'],
-  ['EMERGENCY_THRESHOLD', '600', '14'],
-  ['MAX_RETRY_ATTEMPTS', '3', '2'],
-  ['RETRY_DELAY_SECONDS', '5', '1'],
-  ['EXPONENTIAL_BACKOFF', 'true', 'true'],
-  ['CIRCUIT_BREAKER_THRESHOLD', '5', '3'],
-  ['CIRCUIT_BREAKER_TIMEOUT', '60', '4'],
-  ['EMERGENCY_RECOVERY_ENABLED', 'true', 'true'],
+/** Scaled down, so that minutes become seconds: name, shipped, here, and in the quick one. */
+const TIMES = [
+  ['HEARTBEAT_INTERVAL', '10', '1', '0.5'],
+  ['HEARTBEAT_WARNING_THRESHOLD', '120', '4', '2'],
+  ['HEARTBEAT_TIMEOUT', '300', '8', '5'],
+  ['HEARTBEAT_CHECK_INTERVAL', '30', '1', '0.5'],
+  ['EMERGENCY_THRESHOLD', '600', '14', '9'],
+  ['MAX_RETRY_ATTEMPTS', '3', '2', '2'],
+  ['RETRY_DELAY_SECONDS', '5', '1', '0.5'],
+  ['EXPONENTIAL_BACKOFF', 'true', 'true', 'true'],
+  ['CIRCUIT_BREAKER_THRESHOLD', '5', '3', '3'],
+  ['CIRCUIT_BREAKER_TIMEOUT', '60', '4', '2'],
+  ['EMERGENCY_RECOVERY_ENABLED', 'true', 'true', 'true'],
 ] as const;
+
+/** @returns name, shipped value, value of the demo */
+export function timesOf(quick: boolean): [string, string, string][] {
+  return TIMES.map(([name, shipped, here, quicker]) => [name, shipped, quick ? quicker : here]);
+}
 
 export class Stage {
   readonly #directory: string;
   readonly #environment: Record<string, string>;
   readonly #signal: AbortSignal;
   readonly #url: string;
-  readonly #systems: System[] = [];
+  /** Of the processes that shall run, by their names. */
+  readonly #systems = new Map<string, System>();
   readonly #beganAt = performance.now();
 
-  private constructor(surroundings: DemoSurroundings, port: number) {
+  private constructor(quick: boolean, surroundings: DemoSurroundings, port: number) {
     const { directory, redisUrl, environment, signal } = surroundings;
     this.#directory = directory;
     this.#signal = signal;
@@ -53,7 +59,7 @@ export class Stage {
     const others = Object.entries(environment).filter(([name]) => !name.startsWith('GRAPHSHIFT_'));
     this.#environment = {
       ...Object.fromEntries(others),
-      ...Object.fromEntries(TIMES.map(([name, , here]) => [name, here])),
+      ...Object.fromEntries(timesOf(quick).map(([name, , here]) => [name, here])),
       REDIS_URL: redisUrl,
       GRAPHSHIFT_REDIS_PREFIX: PREFIX,
       GRAPHSHIFT_DATA: join(directory, 'data'),
@@ -67,18 +73,23 @@ export class Stage {
   }
 
   /** An empty installation in a directory of its own. */
-  static async open(surroundings: DemoSurroundings): Promise<Stage> {
+  static async open(quick: boolean, surroundings: DemoSurroundings): Promise<Stage> {
     await rm(surroundings.directory, { recursive: true, force: true });
     await mkdir(join(surroundings.directory, 'data'), { recursive: true });
     await removeInstallation(surroundings.redisUrl, `{${PREFIX}}`);
-    return new Stage(surroundings, await choosePort(undefined));
+    return new Stage(quick, surroundings, await choosePort(undefined));
   }
 
   get url(): string {
     return this.#url;
   }
 
-  async start(command: 'producer' | 'worker' | 'dashboard', name: string): Promise<System> {
+  /** Where the processes' logs are. */
+  get directory(): string {
+    return relative(process.cwd(), this.#directory);
+  }
+
+  async start(command: 'producer' | 'worker' | 'dashboard', name: string): Promise<void> {
     const system = await startSystem({
       command,
       values: [],
@@ -86,12 +97,19 @@ export class Stage {
       directory: this.#directory,
       logFile: join(this.#directory, `${name}.log`),
     });
-    this.#systems.push(system);
-    return system;
+    this.#systems.set(name, system);
+  }
+
+  /** SIGKILL to one of the processes, as when its machine fails. */
+  kill(pid: number): void {
+    const [name, system] = [...this.#systems].find(([, one]) => one.pid === pid) ?? [];
+    if (name === undefined) throw new Error(`none of the demo's processes has the pid ${pid}`);
+    system?.kill();
+    this.#systems.delete(name);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#systems.map((system) => system.stop()));
+    await Promise.all([...this.#systems.values()].map((system) => system.stop()));
   }
 
   async drop(customer: string, timestamp: number, nodes: number): Promise<string> {
@@ -143,7 +161,11 @@ export class Stage {
       // A dashboard that starts, or has lost Redis for a moment, is asked again.
       const answer = await ask().catch(() => undefined);
       if (answer !== undefined && answer !== false) return answer;
-      if (performance.now() > limit) throw new Error(`${what} did not come within ${PATIENCE_MS / 1000} s`);
+      for (const { problem } of this.#systems.values()) if (problem !== undefined) throw new Error(problem);
+      if (performance.now() > limit)
+        throw new Error(
+          `${what} did not come within ${PATIENCE_MS / 1000} s; the processes' logs are in ${this.directory}`,
+        );
       await pause(LOOK_MS, undefined, { signal: this.#signal });
     }
   }
@@ -154,7 +176,9 @@ export class Stage {
 
   say(line: string): void {
     const seconds = ((performance.now() - this.#beganAt) / 1000).toFixed(1);
-    process.stdout.write(`${seconds.padStart(6)} s  ${line}\n`);
+    // Whole paths push what is said out of sight.
+    const short = line.replaceAll(this.#directory, this.directory);
+    process.stdout.write(`${seconds.padStart(6)} s  ${short}\n`);
   }
 
   async #ask(path: string, method = 'GET'): Promise<unknown> {

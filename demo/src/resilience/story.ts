@@ -4,21 +4,30 @@
  */
 
 import type { DemoSurroundings } from '../demo.ts';
-import type { System } from '../system.ts';
-import { Stage, TIMES } from './stage.ts';
+import { Stage, timesOf } from './stage.ts';
 
 const NODES = 50;
 /** Enough that a worker is busy with it when it is killed. */
-const MANY_NODES = 120_000;
+const MANY_NODES = { full: 120_000, quick: 40_000 } as const;
+/** Long enough to see that what waits uses no attempt. */
+const WAIT_SECONDS = { full: 5, quick: 2 } as const;
+
+const PROCESSES = [
+  ['dashboard', 'dashboard'],
+  ['producer', 'producer'],
+  ['worker', 'worker-1'],
+  ['worker', 'worker-2'],
+] as const;
 
 /** @returns the exit code: 0 when everything went as it should @throws naming what did not */
-export async function showResilience(surroundings: DemoSurroundings): Promise<number> {
-  const stage = await Stage.open(surroundings);
+export async function showResilience(quick: boolean, surroundings: DemoSurroundings): Promise<number> {
+  const stage = await Stage.open(quick, surroundings);
+  const pace = quick ? 'quick' : 'full';
   try {
-    await showSettings(stage);
-    const [one, two] = await begin(stage);
-    await showBreaker(stage);
-    await showKill(stage, [one, two]);
+    showSettings(stage, quick);
+    await begin(stage);
+    await showBreaker(stage, WAIT_SECONDS[pace]);
+    await showKill(stage, MANY_NODES[pace]);
     await showEmergency(stage);
     stage.say('Everything that was broken has mended.');
     return 0;
@@ -27,33 +36,34 @@ export async function showResilience(surroundings: DemoSurroundings): Promise<nu
   }
 }
 
-async function showSettings(stage: Stage): Promise<void> {
-  title('Settings (shipped value, value of this demo)');
-  for (const [name, shipped, here] of TIMES)
-    process.stdout.write(`           ${name.padEnd(30)}${shipped.padStart(6)}${here.padStart(6)}\n`);
-  stage.say(`page ${stage.url}/   curl ${stage.url}/resilience/status`);
+function showSettings(stage: Stage, quick: boolean): void {
+  const line = (...cells: readonly [string, string, string]) =>
+    `           ${cells[0].padEnd(30)}${cells[1].padStart(8)}${cells[2].padStart(8)}\n`;
+  title(
+    'Settings, in seconds but for the counts and switches; this demo has shorter times than those shipped',
+  );
+  process.stdout.write(line('', 'shipped', 'here'));
+  for (const [name, shipped, here] of timesOf(quick)) process.stdout.write(line(name, shipped, here));
+  process.stdout.write(
+    `           The processes' logs, the snapshots and the store are in ${stage.directory}\n`,
+  );
 }
 
-async function begin(stage: Stage): Promise<[System, System]> {
+async function begin(stage: Stage): Promise<void> {
   title('A producer, two workers and a dashboard');
-  await stage.start('dashboard', 'dashboard');
-  await stage.start('producer', 'producer');
-  const workers: [System, System] = [
-    await stage.start('worker', 'worker-1'),
-    await stage.start('worker', 'worker-2'),
-  ];
+  for (const [command, name] of PROCESSES) await stage.start(command, name);
   await stage.until('four living instances', async () => {
     const { instances } = await stage.status();
     return instances.filter(({ condition }) => condition === 'alive').length === 4;
   });
+  stage.say(`all four beat; see the page ${stage.url}/ or: curl ${stage.url}/resilience/status`);
   const id = await stage.drop('acme', 1_700_000_000, NODES);
   await lives(stage, id);
-  stage.say(`${id} is live`);
+  stage.say(`${id}, a snapshot, is live`);
   await reachLevel(stage, 'HEALTHY');
-  return workers;
 }
 
-async function showBreaker(stage: Stage): Promise<void> {
+async function showBreaker(stage: Stage, waitSeconds: number): Promise<void> {
   title('A breaker opens and closes');
   await stage.setStore(false);
   stage.say("the store's databases are gone, and a file stands in their place");
@@ -71,9 +81,11 @@ async function showBreaker(stage: Stage): Promise<void> {
   });
   stage.say(`${id} waits: ${waiting.reason}`);
   stage.say(`a balancer sees ${await stage.balancer()}`);
-  await stage.pass(5000);
+  await stage.pass(waitSeconds * 1000);
   const later = await stage.deployment(id);
-  stage.say(`five seconds later it has used ${later?.attempts} attempts; it had used ${waiting.attempts}`);
+  stage.say(
+    `${waitSeconds} seconds later it still waits: attempts used before ${waiting.attempts}, now ${later?.attempts}`,
+  );
   await stage.setStore(true);
   stage.say('the databases are back');
   await lives(stage, id);
@@ -86,15 +98,14 @@ async function showBreaker(stage: Stage): Promise<void> {
   await reachLevel(stage, 'HEALTHY');
 }
 
-async function showKill(stage: Stage, workers: readonly System[]): Promise<void> {
+async function showKill(stage: Stage, nodes: number): Promise<void> {
   title('A worker is killed and recovered');
-  const id = await stage.drop('beta', 1_700_000_200, MANY_NODES);
+  const id = await stage.drop('beta', 1_700_000_200, nodes);
   const holder = await stage.until('a load under way', async () => {
     const found = await stage.deployment(id);
     return found?.state === 'loading' && found.holder ? found.holder : undefined;
   });
-  const worker = await workerOf(stage, holder, workers);
-  worker.kill();
+  stage.kill(await pidOf(stage, holder));
   stage.say(`killed ${holder} in the middle of loading ${id}`);
   const report = await stage.until('a recovery', async () => {
     const { recovery } = await stage.status();
@@ -116,7 +127,7 @@ async function showEmergency(stage: Stage): Promise<void> {
   title('Down to EMERGENCY, and back');
   const victim = await newestWorker(stage);
   await stage.setStore(false);
-  process.kill(victim.pid, 'SIGKILL');
+  stage.kill(victim.pid);
   stage.say(`killed ${victim.id}, and the store's databases are gone: its recovery cannot succeed`);
   await reachLevel(stage, 'CRITICAL');
   await reachLevel(stage, 'EMERGENCY');
@@ -124,7 +135,9 @@ async function showEmergency(stage: Stage): Promise<void> {
   const { recovery } = await stage.status();
   const failed = recovery?.latest.find(({ outcome }) => outcome === 'failed');
   for (const { step, outcome, attempts, error } of failed?.steps ?? [])
-    stage.say(`  ${step}: ${outcome} after ${attempts} attempts${error ? `: ${error}` : ''}`);
+    stage.say(
+      `  ${step}: ${outcome}${attempts > 1 ? ` after ${attempts} attempts` : ''}${error ? `: ${error}` : ''}`,
+    );
   await stage.setStore(true);
   stage.say('the databases are back; a person asks for the emergency recovery');
   const outcome = await stage.until('the recovery by hand', async () => {
@@ -159,12 +172,11 @@ async function recovered(stage: Stage, id: string): Promise<void> {
   stage.say(`${id} got the emergency recovery too and is closed off`);
 }
 
-async function workerOf(stage: Stage, id: string, workers: readonly System[]): Promise<System> {
+async function pidOf(stage: Stage, id: string): Promise<number> {
   const { instances } = await stage.status();
-  const pid = instances.find((instance) => instance.id === id)?.pid;
-  const found = workers.find((worker) => worker.pid === pid);
-  if (!found) throw new Error(`none of the demo's workers is ${id}`);
-  return found;
+  const found = instances.find((instance) => instance.id === id);
+  if (!found) throw new Error(`${id} is not on the list of instances`);
+  return found.pid;
 }
 
 async function newestWorker(stage: Stage): Promise<{ id: string; pid: number }> {

@@ -1,4 +1,4 @@
-/** The part of the graph store contract about drops, and about names that are none. */
+/** The part of the graph store contract about epochs, drops, and names that are none. */
 
 import type { GraphStore } from '@graphshift/core';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +17,26 @@ const ACME = 'acme-1700000000';
 const ACME_2 = 'acme-1700086400';
 
 export function dropContract(context: DropContext): void {
+  it('has an id, the same for as long as it is there', async () => {
+    const id = await context.store().id?.();
+    expect(id).toMatch(/^[\w-]{8,}/);
+    expect(await context.store().id?.()).toBe(id);
+  });
+
+  describe('an epoch', () => {
+    it('that must be new is refused to the second who was given it', async () => {
+      const store = context.store();
+      await store.takeOver('acme', 3, { isNew: true });
+      await rejects(store.takeOver('acme', 3, { isNew: true }), 'FENCED');
+      await rejects(store.takeOver('acme', 2, { isNew: true }), 'FENCED');
+      expect(await store.takeOver('acme', 3)).toBeUndefined();
+      expect(await store.epochFloor('acme')).toBe(3);
+      const both = [store.takeOver('acme', 4, { isNew: true }), store.takeOver('acme', 4, { isNew: true })];
+      const settled = await Promise.allSettled(both);
+      expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    });
+  });
+
   describe('drop', () => {
     let store: GraphStore;
     beforeEach(() => {

@@ -148,7 +148,12 @@ export class MemoryStore implements GraphStore {
     this.#databases.set(database, { ...stored, info: { ...info, state: 'complete' } });
   }
 
-  async takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined> {
+  async takeOver(
+    customer: string,
+    epoch: number,
+    { isNew = false }: { isNew?: boolean } = {},
+  ): Promise<AliasInfo | undefined> {
+    if (isNew && this.#fenced && this.#epochs.get(customer) === epoch) throw fenced(customer, epoch);
     this.#raise(customer, epoch);
     return this.#aliases.get(customer);
   }

@@ -35,17 +35,23 @@ function programOf(url: URL): string {
   return FROM_BUILDS && existsSync(built) ? built : path;
 }
 
-/** Starts a TypeScript program, or one that was built. @param environment is added to a bare one */
+/**
+ * Starts a TypeScript program, or one that was built.
+ * @param environment is added to a bare one
+ * @param directory in which it runs. @default this process's
+ */
 export function startProgram(
   url: URL,
   values: readonly string[],
   environment: Readonly<Record<string, string>>,
+  directory?: string,
 ): Program {
   const path = programOf(url);
   const loader = path.endsWith('.ts') ? TSX : [];
   const child = spawn(process.execPath, [...loader, path, ...values], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(directory !== undefined && { cwd: directory }),
   });
   const lines: string[] = [];
   const watchers = new Set<() => void>();

@@ -133,11 +133,11 @@ function detourStore({ store, deployments }: Backend, stops: Stops): void {
     return counts(database);
   };
   const takeOver = store.takeOver.bind(store);
-  store.takeOver = async (customer, epoch) => {
+  store.takeOver = async (customer, epoch, options) => {
     const held = await deployments.list({ customer, state: 'switching' });
     const own = held.find((record) => record.epoch === epoch);
     await stops.leave(own?.id, 'switching');
-    return takeOver(customer, epoch);
+    return takeOver(customer, epoch, options);
   };
 }
 

@@ -1,6 +1,6 @@
 /** An installation whose processes are killed: its snapshots, its processes, and what is expected of it afterwards. */
 
-import { cp } from 'node:fs/promises';
+import { cp, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Backend,
@@ -95,8 +95,11 @@ export class Stage {
       await simulateSnapshot(templates, { customer: 'template', timestamp: contentOf, nodes: people });
     }
     this.#contents.set(`${customer}-${timestamp}`, contentOf);
-    const [from, to] = [join(templates, 'template', `${contentOf}`), join(this.installation.data, customer)];
-    await cp(from, join(to, `${timestamp}`), { recursive: true });
+    // In one step: where the machine is busy, a copy pauses for longer than it takes to pass for settled.
+    const copy = join(this.installation.directory, 'copies', `${customer}-${timestamp}`);
+    await cp(join(templates, 'template', `${contentOf}`), copy, { recursive: true });
+    await mkdir(join(this.installation.data, customer), { recursive: true });
+    await rename(copy, join(this.installation.data, customer, `${timestamp}`));
   }
 
   people(database: string): number {

@@ -21,6 +21,9 @@ import { verify } from './steps/verify.ts';
 /** Soon enough for another worker, and long enough for this one to learn that it must end. */
 const UNFIT_DELAY_MS = 2000;
 
+/** At once: the next claim has a higher epoch. */
+const AGAIN_DELAY_MS = 200;
+
 interface Step {
   readonly run: (held: HeldDeployment) => Promise<void>;
   /** States in which a pickup finds the deployment with this step still before it. */
@@ -52,6 +55,8 @@ export async function deploy(context: DeployContext, pickup: Pickup): Promise<Ou
   await context.checkpoint('claimed');
   const unwatch = held.watch();
   try {
+    if (!(await begin(held)))
+      return { kind: 'hold', delayMs: AGAIN_DELAY_MS, reason: 'it is claimed under an epoch of its own' };
     refusePoison(held);
     await startAgain(held);
     await catchUp(held);
@@ -127,6 +132,20 @@ function excuse({ record, context }: HeldDeployment, error: unknown): unknown {
   if (!isStoreAway(error) || !(IDLE_STATES as readonly State[]).includes(record.state)) return error;
   const { health_check_retry_delay: seconds } = context.backend.settings.orchestrator;
   return new Hold(`the store does not answer: ${error.message}`, seconds * 1000);
+}
+
+/** @returns false, with nothing done, where somebody else came to the store under the epoch of this claim, or a higher one */
+async function begin(held: HeldDeployment): Promise<boolean> {
+  const { context, record } = held;
+  try {
+    await context.cutover.begin(record);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GraphshiftError) || error.code !== 'FENCED') throw error;
+    held.log.warn({ epoch: record.epoch }, `${record.id}: claimed again: ${error.message}`);
+    await context.backend.deployments.note(record, { holder: '' });
+    return false;
+  }
 }
 
 /**

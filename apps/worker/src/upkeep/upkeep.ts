@@ -6,11 +6,14 @@
 import {
   alignRecords,
   type Backend,
+  deploymentId,
+  LOST_EARLIER,
   messageOf,
   type Retention,
   recoverCustomer,
   type Service,
   type StoreListing,
+  wasLive,
 } from '@graphshift/core';
 
 export interface UpkeepOptions {
@@ -47,6 +50,7 @@ export class Upkeep implements Service {
 
   /** One pass; a part that fails is logged and left to the next pass. */
   async pass(): Promise<void> {
+    await this.#attempt('name of the store', () => this.#options.backend.identity.keep());
     await this.#attempt('sweep of jobs', () => this.#sweepJobs());
     await this.#attempt('sweep of dead letters', () => this.#sweepLetters());
     await this.#attempt('upkeep of the store', () => this.#tidyStore());
@@ -88,14 +92,15 @@ export class Upkeep implements Service {
   }
 
   /** Records follow the aliases, where a crash came between an alias and its records, or Redis lost the last of them. */
-  async #align({ aliases }: StoreListing): Promise<void> {
+  async #align({ aliases, databases: all }: StoreListing): Promise<void> {
     const { deployments, wakeUps, store } = this.#options.backend;
     const { roots } = this.#options;
     const live = new Set(await deployments.inState('live'));
     const off = aliases.filter(
       ({ customer, properties }) => !live.delete(`${customer}@${properties.snapshot}`),
     );
-    const customers = [...off.map(({ customer }) => customer), ...[...live].map(customerOf)];
+    const forgotten = await this.#forgotten(aliases, all);
+    const customers = [...off.map(({ customer }) => customer), ...[...live].map(customerOf), ...forgotten];
     for (const customer of new Set(customers)) {
       const { databases, aliases: fresh } = await store.list({ customer });
       const [alias] = fresh;
@@ -104,6 +109,22 @@ export class Upkeep implements Service {
         await recoverCustomer({ ...this.#options.backend, roots }, alias, databases);
       await wakeUps.ensureHead(deployments, await alignRecords(deployments, alias));
     }
+  }
+
+  /** Customers with a database that was live before, and whose record says that it never was. */
+  async #forgotten(
+    aliases: StoreListing['aliases'],
+    databases: StoreListing['databases'],
+  ): Promise<string[]> {
+    const byCustomer = new Map(aliases.map((alias) => [alias.customer, alias]));
+    const ids = databases.flatMap(({ state, snapshot }) => {
+      const alias = snapshot && byCustomer.get(snapshot.customer);
+      return state === 'complete' && alias && wasLive(alias, snapshot.timestamp)
+        ? [deploymentId(snapshot)]
+        : [];
+    });
+    const records = await this.#options.backend.deployments.getMany(ids);
+    return records.filter(({ state }) => LOST_EARLIER.includes(state)).map(({ customer }) => customer);
   }
 }
 

@@ -9,6 +9,7 @@ import { withoutGivenUp } from '../retention/retention.ts';
 import { deploymentId } from '../snapshot/names.ts';
 import { alignRecords } from './align-records.ts';
 import { type Candidate, matches } from './decide.ts';
+import { earlierAfterRollback } from './earlier.ts';
 import type { FencedChanges } from './fenced-changes.ts';
 
 export interface AliasDeskOptions {
@@ -62,7 +63,7 @@ export class AliasDesk {
     const { databases } = await store.list({ customer });
     const target = chooseTarget(
       alias,
-      await withoutGivenUp(this.#options.deployments, databases),
+      await withoutGivenUp(this.#options.deployments, databases, alias),
       request.to,
     );
     const { snapshot, contentHash, holds = [] } = alias.properties;
@@ -74,6 +75,7 @@ export class AliasDesk {
       snapshot: target.snapshot.timestamp,
       contentHash: certificate?.contentHash ?? '',
       since,
+      ...earlierAfterRollback(alias, target.snapshot.timestamp),
       holds: [...holds, { timestamp: snapshot, contentHash, since, reason }].slice(-HOLDS_KEPT),
     });
     const id = deploymentId({ customer, timestamp: snapshot });
@@ -122,7 +124,7 @@ export class AliasDesk {
     // Asked first, so that a mistyped customer leaves no trace in Redis or the store.
     if (!(await store.alias(customer))) throw noAlias(customer);
     const epoch = await changes.raiseEpoch(customer);
-    const alias = await changes.takeOver(customer, epoch);
+    const alias = await changes.takeOver(customer, epoch, { isNew: true });
     if (!alias) throw noAlias(customer);
     return [epoch, alias];
   }

@@ -3,11 +3,12 @@
  * between one of them and its records, and after Redis lost its last second.
  */
 
+import type { DeploymentRecord } from '../deployment/record.ts';
 import { END_STATES, type State } from '../deployment/states.ts';
 import type { AliasInfo } from '../graph-store/graph-store.ts';
 import { GraphshiftError } from '../platform/errors.ts';
 import type { DeploymentStore, TransitionResult } from '../queue/deployment-store.ts';
-import { deploymentId } from '../snapshot/names.ts';
+import { databaseName, deploymentId } from '../snapshot/names.ts';
 
 /**
  * States in which the target of an alias cannot be, but for a Redis that lost its last second: what ended otherwise, and
@@ -17,6 +18,11 @@ const LOST_STATES: readonly State[] = [
   ...END_STATES.filter((state) => state !== 'live' && state !== 'replaced'),
   'discovered',
 ];
+
+/** The same for what the alias came from, where a rollback did not leave it. */
+export const LOST_EARLIER: readonly State[] = LOST_STATES.filter(
+  (state) => state !== 'rolled-back' && state !== 'retired',
+);
 
 /**
  * Moves a customer's records to where its alias says. A record that a worker is about to lead to `live` is left to it.
@@ -37,7 +43,32 @@ export async function alignRecords(
       await deployments.transition({ id: record.id, from: ['live'], to, fields: { reason: detail }, detail }),
     );
   }
-  return (await alignTarget(deployments, alias)) ?? head;
+  const targetHead = await alignTarget(deployments, alias);
+  return (await alignEarlier(deployments, alias)) ?? targetHead ?? head;
+}
+
+/** Records of what the alias came from that say it was never live: Redis lost more than one cutover. */
+async function lostEarlier(
+  deployments: DeploymentStore,
+  { customer, properties: { earlier = [] } }: AliasInfo,
+): Promise<DeploymentRecord[]> {
+  const records = await deployments.getMany(
+    earlier.map((timestamp) => deploymentId({ customer, timestamp })),
+  );
+  return records.filter(({ state }) => LOST_EARLIER.includes(state));
+}
+
+/** What the alias came from is `replaced`; where its database is gone the retention marks it retired. */
+async function alignEarlier(deployments: DeploymentStore, alias: AliasInfo): Promise<string | undefined> {
+  let head: string | undefined;
+  for (const record of await lostEarlier(deployments, alias)) {
+    const { customer, timestamp, path, contentHash } = record;
+    const fields = { database: databaseName(record), contentHash };
+    const detail = `it was live before ${alias.database}, whatever made it ${record.state}`;
+    const lost = { customer, timestamp, path, epoch: alias.properties.epoch, state: 'replaced' as const };
+    head = (await deployments.restore({ ...lost, fields, detail, instead: LOST_EARLIER })).head ?? head;
+  }
+  return head;
 }
 
 /**

@@ -11,6 +11,7 @@ import { databaseName } from '../snapshot/names.ts';
 import { readSchemaFile } from '../verify/schema-file.ts';
 import { alignTarget, refuseUnlessOk } from './align-records.ts';
 import { decideCutover } from './decide.ts';
+import { earlierAfter, wasLive } from './earlier.ts';
 import type { FencedChanges } from './fenced-changes.ts';
 
 export interface CutoverOptions {
@@ -59,7 +60,7 @@ export class Cutover {
     });
     if (decision.kind === 'pinned') return { kind: 'pinned', reason: decision.reason };
     if (decision.kind === 'overtaken' || decision.kind === 'held')
-      return this.#giveUp(held, decision.reason, certificate.database);
+      return this.#giveUp(held, decision.reason, certificate.database, alias);
     if (decision.kind === 'adopt') return this.#settleLive(held, certificate.database, undefined);
     await this.#carryOver(held, certificate.database, alias);
     // Where Redis lost that the target went live, it would end as superseded, and be dropped as what never served.
@@ -80,6 +81,15 @@ export class Cutover {
     if (held.state !== 'switching')
       refuseUnlessOk(await this.#move(held, PUBLISHABLE, 'switching', {}), held.id);
     return this.#settleLive(held, databaseName(held), undefined);
+  }
+
+  /**
+   * Lets the store know of a deployment's epoch before anything is done under it, so that the store never sees two holders
+   * with one epoch, whatever Redis lost.
+   * @throws FENCED under an older epoch, and where another holder came with this one
+   */
+  async begin({ customer, epoch }: Pick<DeploymentRecord, 'customer' | 'epoch'>): Promise<void> {
+    await this.#options.changes.takeOver(customer, epoch, { isNew: true });
   }
 
   /** Ends, in the store, what earlier holders of the customer have under way. @throws FENCED under an older epoch */
@@ -114,6 +124,7 @@ export class Cutover {
         snapshot: held.timestamp,
         contentHash: certificate.contentHash,
         since: new Date(this.#options.clock.now()).toISOString(),
+        ...earlierAfter(alias, held.timestamp),
       },
     });
   }
@@ -133,10 +144,18 @@ export class Cutover {
     return { kind: 'live', before, head: result.kind === 'ok' ? result.head : undefined };
   }
 
-  async #giveUp(held: DeploymentRecord, reason: string, database: string): Promise<PublishResult> {
+  /** What was live before, and Redis forgot it, is kept: its record follows with the upkeep. */
+  async #giveUp(
+    held: DeploymentRecord,
+    reason: string,
+    database: string,
+    alias: AliasInfo | undefined,
+  ): Promise<PublishResult> {
     const { store, changes } = this.#options;
     const { databases } = await store.list({ customer: held.customer });
-    const own = databases.find((candidate) => candidate.name === database);
+    const own = wasLive(alias, held.timestamp)
+      ? undefined
+      : databases.find((candidate) => candidate.name === database);
     if (own && !(await changes.drop(held.customer, own, held.epoch)))
       throw new GraphshiftError('FENCED', `${held.id}: a newer holder of ${held.customer} is at work`);
     const result = await this.#move(held, ['switching'], 'superseded', { reason }, reason);

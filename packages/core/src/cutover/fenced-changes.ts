@@ -4,7 +4,13 @@
  * lower one prepared, so that whoever sleeps between the check and the fire cannot do harm when it wakes up.
  */
 
-import type { AliasChange, AliasInfo, DatabaseInfo, GraphStore } from '../graph-store/graph-store.ts';
+import type {
+  AliasChange,
+  AliasInfo,
+  DatabaseInfo,
+  GraphStore,
+  TakeOverOptions,
+} from '../graph-store/graph-store.ts';
 import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
@@ -31,8 +37,12 @@ export class FencedChanges {
   }
 
   /** Ends what lower epochs have under way, then reads the alias. @throws FENCED under an older epoch */
-  async takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined> {
-    return this.#options.store.takeOver(customer, epoch);
+  async takeOver(
+    customer: string,
+    epoch: number,
+    options: TakeOverOptions = {},
+  ): Promise<AliasInfo | undefined> {
+    return this.#options.store.takeOver(customer, epoch, options);
   }
 
   /** A new epoch for a person's act, above everything that Redis and the store have seen. */

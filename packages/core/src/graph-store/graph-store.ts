@@ -56,6 +56,11 @@ export interface AliasProperties {
   /** Nothing passes until unpinned. */
   readonly pin?: { readonly since: string; readonly reason: string };
   readonly holds?: readonly Hold[];
+  /**
+   * Snapshots that the alias came from, the last one first: what was live before, whatever Redis remembers. What a rollback
+   * left is not among them.
+   */
+  readonly earlier?: readonly number[];
 }
 
 export interface AliasInfo {
@@ -230,6 +235,14 @@ export interface AliasChange {
   readonly properties: AliasProperties;
 }
 
+export interface TakeOverOptions {
+  /**
+   * The epoch was given out just now, and nobody may have come to the store under it: a Redis that lost its last second, or
+   * everything, gives an epoch out twice. @default false
+   */
+  readonly isNew?: boolean;
+}
+
 export interface QueryOptions {
   readonly parameters?: Readonly<Record<string, unknown>>;
   /** @default 30_000 */
@@ -274,6 +287,11 @@ export interface GraphStore extends Service {
   /** Creates what the store needs and says whether it can be used. @throws STORE_UNFIT, STORE_UNREACHABLE */
   start(expects?: StoreExpectation): Promise<void>;
   stop(): Promise<void>;
+  /**
+   * What no other store has, once it is started: the same for every process, wherever the store is reached or was moved to.
+   * One without this method is not told apart from others.
+   */
+  id?(): Promise<string>;
   /** Never throws: a store that does not answer is `reachable: false`. */
   health(): Promise<StoreHealth>;
   /** @param filter `customer`: only what belongs to this one; default: everything, and what belongs to nobody */
@@ -304,9 +322,9 @@ export interface GraphStore extends Service {
 
   /**
    * Ends every prepared change of a lower epoch, then reads the alias. Preparing does the same.
-   * @throws FENCED when a higher epoch took over
+   * @throws FENCED when a higher epoch took over, or this one has already where it must be new
    */
-  takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined>;
+  takeOver(customer: string, epoch: number, options?: TakeOverOptions): Promise<AliasInfo | undefined>;
   /**
    * Makes the alias point at the database, creating it the first time. Of such a change and a drop of the same database
    * under one epoch, at most one can be prepared, and so fired.

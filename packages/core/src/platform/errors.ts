@@ -56,6 +56,12 @@ export const ERRORS = {
     action: 'Check that the graph store runs and store.url is right.',
   },
   STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
+  STORE_OTHER: {
+    class: 'permanent',
+    status: 503,
+    action:
+      'Correct store.url, or give this installation a redis.prefix of its own; docs/operations.md says how one moves to another store.',
+  },
   STORE_DENIED: {
     class: 'permanent',
     status: 503,

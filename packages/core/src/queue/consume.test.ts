@@ -169,6 +169,34 @@ describe('outcomes', () => {
     );
   });
 
+  it('a job that comes again from an emptied Redis keeps its lock when the first try, which has lost it, ends', async () => {
+    const tries: { signal: AbortSignal; end: () => void }[] = [];
+    await consume(
+      ({ signal }) =>
+        new Promise((resolve) => {
+          tries.push({ signal, end: () => resolve({ kind: 'done', note: 'ended' }) });
+        }),
+    );
+    await discovered();
+    await vi.waitFor(() => expect(tries).toHaveLength(1), 20_000);
+    await server.flush();
+    await discovered();
+    await vi.waitFor(() => expect(tries).toHaveLength(2), 20_000);
+    const [first, second] = tries;
+    await vi.waitFor(() => expect(first?.signal.reason).toMatchObject({ code: 'FENCED' }), 20_000);
+    first?.end();
+    const endedAt = systemClock.now();
+    // For longer than a lock lives and orphans are left alone.
+    await vi.waitFor(() => expect(systemClock.now() - endedAt).toBeGreaterThan(4000), 20_000);
+    expect(tries).toHaveLength(2);
+    expect(second?.signal.aborted).toBe(false);
+    second?.end();
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 1, active: 0 }),
+      20_000,
+    );
+  });
+
   it('a newer payload waits for a newer worker and is not touched', async () => {
     let handled = 0;
     await consume(async () => {

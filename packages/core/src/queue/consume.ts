@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Outcome } from '../deployment/outcome.ts';
 import type { Clock } from '../platform/clock.ts';
 import { within } from '../platform/deadline.ts';
-import { assertNever, GraphshiftError } from '../platform/errors.ts';
+import { assertNever, GraphshiftError, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
 import { BusyMeter } from './busy-meter.ts';
@@ -59,16 +59,24 @@ export interface ConsumerOptions {
   readonly handle: (pickup: Pickup) => Promise<Outcome>;
 }
 
+/**
+ * One pickup in hand. A job may be in this process's hands twice: its first try has lost the lock by then, as to an emptied
+ * Redis, and has not ended yet. BullMQ's own renewals go by the job's id alone, and the end of the first try would
+ * end those of the second, so locks are renewed here.
+ */
 interface Running {
+  readonly job: string;
   readonly deployment: string;
   readonly worker: Worker | undefined;
   readonly controller: AbortController;
+  /** Answers 0 when the lock is not its own any more. */
+  readonly extend: () => Promise<number>;
   renewedAt: number;
 }
 
 export class DeploymentConsumer implements Service {
   readonly #options: ConsumerOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new Set<Running>();
   readonly #meter: BusyMeter;
   #stopWatching: (() => void) | undefined;
   /** Delays of retries under way, by job id, for BullMQ's backoff strategy to read. */
@@ -113,7 +121,7 @@ export class DeploymentConsumer implements Service {
     this.#quiet = false;
     this.#meter.paused = '';
     this.#worker = this.#open();
-    this.#stopWatching = clock.every(times.lockMs / 4, () => this.#abortStale(times.lockMs));
+    this.#stopWatching = clock.every(times.lockMs / 4, () => this.#keepLocks(times.lockMs));
     await this.#worker.waitUntilReady();
   }
 
@@ -160,7 +168,7 @@ export class DeploymentConsumer implements Service {
 
   /** Whether a worker has something in hand that it was not told to give up. */
   #isWorking(worker: Worker): boolean {
-    return [...this.#running.values()].some(
+    return [...this.#running].some(
       (running) => running.worker === worker && !running.controller.signal.aborted,
     );
   }
@@ -176,15 +184,10 @@ export class DeploymentConsumer implements Service {
       stalledInterval: times.stalledCheckMs,
       // Crashes are counted in the record: BullMQ's own counter outlives a retry and ignores attempts.
       maxStalledCount: 1_000_000,
+      skipLockRenewal: true,
       settings: { backoffStrategy: (_attempts, _type, _error, job) => this.#takeDelay(job?.id ?? '') },
     });
     worker.on('error', complainOnce(log, 'deploy'));
-    worker.on('lockRenewalFailed', (ids: string[]) => {
-      for (const id of ids) this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} was lost`));
-    });
-    worker.on('locksRenewed', ({ jobIds }) => {
-      for (const id of jobIds) this.#renewed(id);
-    });
     return worker;
   }
 
@@ -204,7 +207,7 @@ export class DeploymentConsumer implements Service {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
-    const inHand = () => [...this.#running.values()].map(({ deployment }) => deployment);
+    const inHand = () => [...this.#running].map(({ deployment }) => deployment);
     if (grace && grace.timeoutMs > 0) {
       await waitForLoads(grace, { clock, log, inHand, idle, giveBack: (id) => this.#giveBack(id) });
     }
@@ -229,27 +232,30 @@ export class DeploymentConsumer implements Service {
   }
 
   #giveBack(deployment: string): void {
-    for (const running of this.#running.values()) {
+    for (const running of this.#running) {
       if (running.deployment === deployment)
         running.controller.abort(new GraphshiftError('ABORTED', 'the worker is stopping'));
     }
   }
 
-  #abort(id: string, reason: GraphshiftError): void {
-    this.#running.get(id)?.controller.abort(reason);
-  }
-
-  #renewed(id: string): void {
-    const running = this.#running.get(id);
-    if (running) running.renewedAt = this.#options.clock.now();
-  }
-
-  /** While Redis hangs no renewal fails, it only does not come back; the job is somebody else's by then. */
-  #abortStale(lockMs: number): void {
+  /** Renews the locks of what is in hand, and gives up what has none any more. */
+  #keepLocks(lockMs: number): void {
     const now = this.#options.clock.now();
-    for (const [id, { renewedAt }] of this.#running) {
-      if (now - renewedAt > lockMs)
-        this.#abort(id, new GraphshiftError('FENCED', `the lock of job ${id} ran out`));
+    for (const running of this.#running) {
+      const age = now - running.renewedAt;
+      // While Redis hangs no renewal fails, it only does not come back; the job is somebody else's by then.
+      if (age > lockMs) giveUp(running, 'ran out');
+      else if (age > lockMs / 4 && !running.controller.signal.aborted) void this.#renew(running);
+    }
+  }
+
+  async #renew(running: Running): Promise<void> {
+    const askedAt = this.#options.clock.now();
+    try {
+      if ((await running.extend()) === 0) giveUp(running, 'was lost');
+      else running.renewedAt = askedAt;
+    } catch (error) {
+      this.#options.log.debug({ err: error }, `lock of job ${running.job}: ${messageOf(error)}`);
     }
   }
 
@@ -264,8 +270,16 @@ export class DeploymentConsumer implements Service {
     this.#delays.delete(id);
     const payload = deployPayload.parse(job.data);
     const controller = new AbortController();
-    const renewedAt = this.#options.clock.now();
-    this.#running.set(id, { deployment: payload.deployment, worker, controller, renewedAt });
+    const { lockMs } = this.#options.times ?? QUEUE_TIMES;
+    const running: Running = {
+      job: id,
+      deployment: payload.deployment,
+      worker,
+      controller,
+      extend: () => job.extendLock(token ?? '', lockMs),
+      renewedAt: this.#options.clock.now(),
+    };
+    this.#running.add(running);
     this.#meter.begin(id);
     const jobLog = new JobLog(job, this.#options.clock);
     try {
@@ -281,7 +295,7 @@ export class DeploymentConsumer implements Service {
       return await this.#settle(job, token, outcome);
     } finally {
       await jobLog.end();
-      this.#running.delete(id);
+      this.#running.delete(running);
       this.#meter.end(id);
       if (this.#running.size === 0) this.#onIdle?.();
     }
@@ -310,4 +324,8 @@ export class DeploymentConsumer implements Service {
     await job.moveToDelayed(this.#options.clock.now() + delayMs, token);
     throw new DelayedError();
   }
+}
+
+function giveUp({ job, controller }: Running, how: string): void {
+  controller.abort(new GraphshiftError('FENCED', `the lock of job ${job} ${how}`));
 }

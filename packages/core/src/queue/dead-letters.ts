@@ -3,7 +3,7 @@
  * record's state `dead`; Bull Board's Retry button on it redrives the deployment.
  */
 
-import { Queue, UnrecoverableError, Worker } from 'bullmq';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import { REVIVABLE_STATES } from '../deployment/states.ts';
@@ -16,6 +16,8 @@ import { DEAD_LETTER_QUEUE, deadLetterPayload, jobId, PAYLOAD_VERSION, parseJobI
 import { complainOnce } from './connection.ts';
 import type { DeploymentStore } from './deployment-store.ts';
 import type { Keys } from './keys.ts';
+import { countReady } from './ready-jobs.ts';
+import { RetiredWorker } from './retired-worker.ts';
 import type { WakeUps } from './wake-ups.ts';
 
 export interface DeadLetterOptions {
@@ -84,6 +86,12 @@ export class DeadLetters implements Service {
     if (now?.state === 'dead' && now.run === record.run) return true;
     await this.queue.remove(id).catch(() => 0);
     return false;
+  }
+
+  /** Letters that the desk should have taken by now; none while somebody has paused their queue. */
+  async ready(): Promise<number> {
+    const { connection, keys } = this.#options;
+    return countReady({ queue: this.queue, connection, keys, dueBefore: 0 });
   }
 
   /** Takes away the letters of runs that were started over or given up by somebody who died before doing so. */
@@ -159,42 +167,89 @@ export interface DeskOptions extends DeadLetterOptions {
 /** Arrivals and revivals are a few commands each. */
 const CLOSE_MS = 10_000;
 
+const SLOTS = 4;
+
 /** The worker that lets letters arrive in the failed set, and redrives one that somebody retries there. */
 export class DeadLetterDesk implements Service {
   readonly #options: DeskOptions;
+  readonly #clock: Clock;
   #worker: Worker | undefined;
+  /** The connection that the worker waits on. */
+  #blocking: Redis;
+  /** Workers whose connection hangs, until they have ended. */
+  readonly #retired = new Set<RetiredWorker>();
+  #inHand = 0;
+  #fetched = 0;
 
   constructor(options: DeskOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#blocking = options.blocking;
+  }
+
+  /** It has a free slot. */
+  get takes(): boolean {
+    return this.#worker !== undefined && this.#inHand < SLOTS;
+  }
+
+  /** Letters that came from the queue since it started. */
+  get fetched(): number {
+    return this.#fetched;
   }
 
   async start(): Promise<void> {
     if (this.#worker) return;
-    this.#worker = new Worker(
-      DEAD_LETTER_QUEUE,
-      async (job) => {
-        const letter = deadLetterPayload.parse(job.data);
-        if (job.attemptsMade === 0) throw arrival(letter.message, letter.stack);
-        return this.#revive(letter.deployment, letter.run);
-      },
-      // Arrivals and revivals are a few commands each; a stalled one is simply done again.
-      {
-        connection: this.#options.blocking,
-        prefix: this.#options.keys.prefix,
-        concurrency: 4,
-        maxStalledCount: 1000,
-        stalledInterval: 10_000,
-      },
-    );
-    this.#worker.on('error', complainOnce(this.#options.log, 'dead-letter'));
+    this.#worker = this.#open();
     await this.#worker.waitUntilReady();
+  }
+
+  /** Fetches over another connection from now on; what the old one has in hand is done again. */
+  async restart(blocking: Redis): Promise<void> {
+    const old = this.#worker;
+    if (!old) return blocking.disconnect();
+    const retired = new RetiredWorker({
+      worker: old,
+      connection: this.#blocking,
+      hasWork: () => false,
+      clock: this.#clock,
+    });
+    this.#retired.add(retired);
+    void retired.gone.then(() => this.#retired.delete(retired));
+    this.#blocking = blocking;
+    this.#worker = this.#open();
   }
 
   async stop(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
     // A connection that hangs must not keep the process; what is in hand is done again elsewhere.
-    if (worker) await within(this.#options.clock ?? systemClock, CLOSE_MS, worker.close());
+    if (worker) await within(this.#clock, CLOSE_MS, worker.close());
+    for (const retired of this.#retired) await retired.end();
+  }
+
+  #open(): Worker {
+    const worker = new Worker(DEAD_LETTER_QUEUE, (job) => this.#take(job), {
+      connection: this.#blocking,
+      prefix: this.#options.keys.prefix,
+      concurrency: SLOTS,
+      // Arrivals and revivals are a few commands each; a stalled one is simply done again.
+      maxStalledCount: 1000,
+      stalledInterval: 10_000,
+    });
+    worker.on('error', complainOnce(this.#options.log, 'dead-letter'));
+    return worker;
+  }
+
+  async #take(job: Job): Promise<string> {
+    this.#fetched++;
+    this.#inHand++;
+    try {
+      const letter = deadLetterPayload.parse(job.data);
+      if (job.attemptsMade === 0) throw arrival(letter.message, letter.stack);
+      return await this.#revive(letter.deployment, letter.run);
+    } finally {
+      this.#inHand--;
+    }
   }
 
   async #revive(deployment: string, run: number): Promise<string> {

@@ -47,6 +47,8 @@ export interface Keys {
   readonly durations: string;
   /** Text that is made when the installation begins: another one means that Redis was emptied. */
   readonly incarnation: string;
+  /** JSON: the graph store that the records are about. */
+  readonly store: string;
   /** Text: the content hash of a snapshot whose files have these sizes and times. */
   contentHash(fingerprint: string): string;
   /** Sorted set of instance ids, by server time in ms of their last beat. */
@@ -105,6 +107,7 @@ export function makeKeys(name: string = DEFAULT_PREFIX): Keys {
     stats: `${prefix}:stats`,
     durations: `${prefix}:durations`,
     incarnation: `${prefix}:incarnation`,
+    store: `${prefix}:store`,
     contentHash: (fingerprint) => `${prefix}:content-hash:${fingerprint}`,
     instances: `${prefix}:instances`,
     instance: (id) => `${prefix}:instance:${id}`,

@@ -8,14 +8,10 @@ import type { Service } from '../platform/service.ts';
 import { DEPLOY_QUEUE, type DeployPayload, deployPayload, jobId, PAYLOAD_VERSION } from './catalogue.ts';
 import type { DeploymentStore } from './deployment-store.ts';
 import type { Keys } from './keys.ts';
+import { countReady } from './ready-jobs.ts';
 
 /** Finished jobs that Bull Board still shows. */
 const KEPT = { age: 7 * 24 * 3600, count: 1000 };
-
-/** BullMQ keeps due times of delayed jobs in ms times this, to have room for their order. */
-const DELAYED_SCALE = 0x1000;
-
-const ORPHANS_LOOKED_AT = 100;
 
 export interface WakeUpOptions {
   readonly connection: Redis;
@@ -107,19 +103,8 @@ export class WakeUps implements Service {
    * @param overdueMs delayed ones count when they have been due for so long
    */
   async ready(overdueMs: number): Promise<number> {
-    if (await this.queue.isPaused()) return 0;
-    const overdue = (this.#clock.now() - overdueMs) * DELAYED_SCALE;
-    const delayed = this.#keys.delayedJobs(DEPLOY_QUEUE);
-    const waiting = await this.queue.getWaitingCount();
-    return waiting + (await this.#connection.zcount(delayed, '-inf', overdue)) + (await this.#orphans());
-  }
-
-  /** Jobs in hand whose lock has run out, of the first so many. */
-  async #orphans(): Promise<number> {
-    const active = await this.queue.getRanges(['active'], 0, ORPHANS_LOOKED_AT - 1);
-    if (active.length === 0) return 0;
-    const locks = active.map((id) => this.#keys.jobLock(DEPLOY_QUEUE, id));
-    return active.length - (await this.#connection.exists(...locks));
+    const dueBefore = this.#clock.now() - overdueMs;
+    return countReady({ queue: this.queue, connection: this.#connection, keys: this.#keys, dueBefore });
   }
 
   /** Whether the record's run has a job that is not finished. */

@@ -29,8 +29,9 @@ export class MemoryBrake implements Service {
 
   async start(): Promise<void> {
     if (this.#cancel || this.#options.limitBytes === undefined) return;
-    await this.look();
+    // Before the first look: another start may come while that is under way.
     this.#cancel = this.#options.clock.every(LOOK_EVERY_MS, () => this.look());
+    await this.look();
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,7 @@ describe('the watchdog', () => {
     Object.assign(world, { takes: true, fetched: 0, ready: 1 });
     answer = async () => world.ready;
     dog = new Watchdog({
+      what: 'deployments',
       consumer: world,
       ready: () => answer(),
       restart: async () => void acts.push(`restart at ${now}`),

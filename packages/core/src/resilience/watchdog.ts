@@ -1,5 +1,5 @@
 /**
- * Watches whether a worker's consumer still fetches. A connection that came back may leave a fetch waiting for ever; then
+ * Watches whether a consumer of a worker still fetches. A connection that came back may leave a fetch waiting for ever; then
  * the consumer is restarted over a new one, and where that does not help the process ends, for its orchestrator to
  * start it again.
  */
@@ -11,6 +11,8 @@ import type { Logger } from '../platform/log.ts';
 import type { Service } from '../platform/service.ts';
 
 export interface WatchdogOptions {
+  /** What the jobs are, for people, such as `deployments`. */
+  readonly what: string;
   readonly consumer: {
     /** It has a free slot, and nothing keeps it from taking a job. */
     readonly takes: boolean;
@@ -79,7 +81,7 @@ export class Watchdog implements Service {
     if (this.#restarted) {
       this.#hopeless = true;
       onHopeless(
-        `it takes no jobs from the queue, though some wait, for ${seconds} s after its consumer was restarted`,
+        `it takes no ${this.#options.what} from the queue, though some wait, for ${seconds} s after its consumer was restarted`,
       );
       return;
     }
@@ -97,8 +99,8 @@ export class Watchdog implements Service {
   }
 
   async #restart(seconds: number): Promise<void> {
-    const { log, restart, clock, patienceMs } = this.#options;
-    log.warn(`watchdog: jobs wait, and none was taken for ${seconds} s; the consumer is restarted`);
+    const { log, restart, clock, patienceMs, what } = this.#options;
+    log.warn(`watchdog: ${what} wait, and none was taken for ${seconds} s; the consumer is restarted`);
     try {
       // A new connection may hang like the one before.
       if ((await within(clock, Math.min(patienceMs, RESTART_MS), restart())) === 'late')

@@ -1,5 +1,6 @@
 /** Which databases go, and when: what retention no longer keeps, what rollbacks left, and what crashes left behind. */
 
+import { wasLive } from '../cutover/earlier.ts';
 import type { FencedChanges } from '../cutover/fenced-changes.ts';
 import type { DeploymentRecord } from '../deployment/record.ts';
 import { isEndState, type State } from '../deployment/states.ts';
@@ -136,7 +137,7 @@ export class Retention {
     // Mostly there is nothing beyond what is kept, whatever the records say.
     if (!alias || this.#retired(alias, databases).length === 0) return [];
     // What was given up takes no place among the newest; the sweep of leftovers sees to it.
-    return this.#due(alias, await withoutGivenUp(this.#options.deployments, databases));
+    return this.#due(alias, await withoutGivenUp(this.#options.deployments, databases, alias));
   }
 
   async #due(alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<Due[]> {
@@ -230,19 +231,22 @@ function isAbandoned(
 ): boolean {
   if (!database.snapshot || database.state === 'unknown' || alias?.database === database.name) return false;
   if (isHalfLoaded(database)) return !record || isEndState(record.state);
-  if (!record || !ABANDONED.has(record.state)) return false;
+  if (!record || !ABANDONED.has(record.state) || wasLive(alias, database.snapshot.timestamp)) return false;
   const newer = database.snapshot.timestamp > (alias?.properties.snapshot ?? 0);
   return newer || neverLive(record);
 }
 
-/** Databases without those that were loaded and given up before the alias ever came to them. */
+/** Databases of a customer without those that were loaded and given up before the alias ever came to them. */
 export async function withoutGivenUp(
   deployments: DeploymentReader,
   databases: readonly DatabaseInfo[],
+  alias: AliasInfo | undefined,
 ): Promise<DatabaseInfo[]> {
   const ids = databases.flatMap(({ snapshot }) => (snapshot ? [deploymentId(snapshot)] : []));
   const given = new Set<string>((await deployments.getMany(ids)).filter(neverLive).map(({ id }) => id));
-  return databases.filter(({ snapshot }) => !snapshot || !given.has(deploymentId(snapshot)));
+  return databases.filter(
+    ({ snapshot }) => !snapshot || !given.has(deploymentId(snapshot)) || wasLive(alias, snapshot.timestamp),
+  );
 }
 
 /** A deployment that built its database and was given up before the alias came to it. */

@@ -33,6 +33,7 @@ import { guardStore } from '../resilience/health/guarded-store.ts';
 import { makeRecovery } from '../resilience/recovery/make-recovery.ts';
 import type { Recovery } from '../resilience/recovery/recovery.ts';
 import { checkRoots, snapshotRoots } from './paths.ts';
+import { StoreIdentity } from './store-identity.ts';
 
 export interface Backend extends Service {
   readonly settings: Settings;
@@ -60,6 +61,8 @@ export interface Backend extends Service {
   /** Reports of recoveries, and the emergencies that failed ones raised. */
   readonly recoveries: RecoveryLog;
   readonly recovery: Recovery;
+  /** Which store the records are about. */
+  readonly identity: StoreIdentity;
   /** Another connection, for a worker that waits on it; closed with the backend. */
   connect(): Promise<Redis>;
 }
@@ -72,21 +75,26 @@ export interface BackendOptions {
   readonly clock?: Clock;
   /** A store that stands in for the one of the settings, in tests. */
   readonly store?: GraphStore;
-  /** Whether the roots of the snapshots must be there, as for a producer or a worker. @default false */
+  /**
+   * As a producer or a worker does: the roots of the snapshots must be there, and where nobody wrote down which store the
+   * records are about, it is this one. @default false
+   */
   readonly readsSnapshots?: boolean;
+  /** Open it though the records are about another store, to move them over. @default false */
+  readonly anyStore?: boolean;
 }
 
 /**
  * Reaches and checks both services, and the roots where they are needed.
  * @throws everything that is wrong, as one error (`failuresOf` has them one by one): REDIS_UNREACHABLE, REDIS_UNFIT,
- * STORE_UNREACHABLE, STORE_UNFIT, ROOT_UNREADABLE; at once: CONFIG_INVALID
+ * STORE_UNREACHABLE, STORE_UNFIT, STORE_OTHER, ROOT_UNREADABLE; at once: CONFIG_INVALID
  */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { settings, log } = options;
   const clock = options.clock ?? systemClock;
   const keys = makeKeys(settings.redis.prefix);
   const bareStore = options.store ?? (await openConfiguredStore(settings, options.directory, log));
-  const redis = await reachAll(options, bareStore);
+  const { redis, identity } = await reachAll({ ...options, clock }, bareStore, keys);
   const connections: Redis[] = [redis];
   try {
     const breakers = new Breakers({ ...breakerTimes(settings), clock, log });
@@ -129,6 +137,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       hashes: new ContentHashes(redis, keys),
       operations: new Operations({ deployments, wakeUps, letters, desk, store, clock }),
       readings,
+      identity,
       statistics: new Statistics(redis, keys),
       connect: async () => {
         const connection = await connectRedis({ url: settings.redis.url, blocking: true, log });
@@ -162,13 +171,22 @@ function breakerTimes({ resilience }: Settings): { threshold: number; resetMs: n
 }
 
 /** Starts the store and connects to Redis; a person is told everything that is wrong at once. */
-async function reachAll(options: BackendOptions, store: GraphStore): Promise<Redis> {
+async function reachAll(
+  options: BackendOptions & { readonly clock: Clock },
+  store: GraphStore,
+  keys: Keys,
+): Promise<{ redis: Redis; identity: StoreIdentity }> {
   const { settings, directory } = options;
   const failures = options.readsSnapshots ? await checkRoots(settings, directory) : [];
   const redis = await collect(failures, () => reachRedis(options));
-  const used = redis ? await collect(failures, () => isStoreUsed(redis, settings)) : undefined;
+  const used = redis ? await collect(failures, () => isStoreUsed(redis, keys)) : undefined;
   await collect(failures, () => store.start({ used: used ?? false }));
-  if (redis && failures.length === 0) return redis;
+  if (redis && failures.length === 0) {
+    const identity = new StoreIdentity({ ...options, keys, redis, store });
+    const { anyStore = false, readsSnapshots = false } = options;
+    if (!anyStore) await collect(failures, () => identity.check(readsSnapshots));
+    if (failures.length === 0) return { redis, identity };
+  }
   redis?.disconnect();
   await store.stop().catch(() => {});
   throwIfAny(failures);
@@ -176,8 +194,8 @@ async function reachAll(options: BackendOptions, store: GraphStore): Promise<Red
 }
 
 /** By what Redis says is live. */
-async function isStoreUsed(redis: Redis, { redis: { prefix } }: Settings): Promise<boolean> {
-  return (await redis.zcard(makeKeys(prefix).state('live'))) > 0;
+async function isStoreUsed(redis: Redis, keys: Keys): Promise<boolean> {
+  return (await redis.zcard(keys.state('live'))) > 0;
 }
 
 async function reachRedis({ settings, log }: BackendOptions): Promise<Redis> {

@@ -62,7 +62,6 @@ export class Presence implements Service {
     const { clock, meter, vitals } = this.#options;
     vitals?.start();
     this.#dueAt = clock.now();
-    await this.#beat();
     const lookEveryMs = Math.min(LOOK_EVERY_MS, this.#everyMs);
     const looksABeat = Math.max(1, Math.round(this.#everyMs / lookEveryMs));
     let looks = 0;
@@ -71,6 +70,13 @@ export class Presence implements Service {
       const due = ++looks % looksABeat === 0;
       if (due || meter.active !== this.#told) await this.#attempt(() => this.#beat());
     });
+    try {
+      await this.#beat();
+    } catch (error) {
+      this.#cancel?.();
+      this.#cancel = undefined;
+      throw error;
+    }
   }
 
   /** Others see at once that it takes nothing new. */

@@ -34,7 +34,9 @@ export async function load(held: HeldDeployment): Promise<void> {
   const totals: Totals = { chunks: 0, rows: 0, bytes: 0 };
   const sharing = sharingOf(held, progress.take, totals);
   const options = { signal: held.signal, onProgress: progress.take, ...(sharing && { sharing }) };
-  const work = await backend.store.openLoad(request, options);
+  const work = await backend.store
+    .openLoad(request, options)
+    .catch((error: unknown) => refuse(held, error));
   try {
     const certificate = await runPhases(work, held, checkpoint, totals);
     await progress.end();
@@ -67,7 +69,7 @@ export async function load(held: HeldDeployment): Promise<void> {
     await work
       .abort({ resumable: asGraphshiftError(error).class === 'retryable' })
       .catch((failure: unknown) => held.log.warn({ err: failure }, `abort: ${messageOf(failure)}`));
-    throw error;
+    return refuse(held, error);
   }
 }
 
@@ -103,6 +105,23 @@ async function saySharing(held: HeldDeployment, work: Load, bytes: number): Prom
   await held.say(
     'not shared, though as large as chunk_min_bytes: the loader of this store fills a database from one process',
   );
+}
+
+/**
+ * A holder that Redis forgot, or that is slow to learn that it is over, may complete the database between this load's first
+ * look and its seal. It has vouched for it: only the cutover is left, which the next pickup does.
+ * @throws ABORTED then, else what was thrown
+ */
+async function refuse(held: HeldDeployment, thrown: unknown): Promise<never> {
+  if (!(thrown instanceof GraphshiftError) || thrown.code !== 'CONFLICT') throw thrown;
+  const { store } = held.context.backend;
+  const { id, customer } = held.record;
+  const name = databaseName(held.record);
+  const { databases } = await store.list({ customer });
+  const complete = databases.some((database) => database.name === name && database.state === 'complete');
+  if (!complete || !(await store.certificate(name))) throw thrown;
+  const message = `${name} was completed meanwhile, by a holder of ${id} from before`;
+  throw new GraphshiftError('ABORTED', message, { cause: thrown });
 }
 
 type Outcome = NonNullable<HeldDeployment['record']['outcome']>;

@@ -50,7 +50,7 @@ export const mendTarget: Repair = async (bench, finding) => {
 async function goBack(bench: Bench, alias: AliasInfo, databases: readonly DatabaseInfo[]): Promise<Outcome> {
   const { backend, desk, by } = bench;
   const { customer, database } = alias;
-  const [older] = rollbackTargets(alias, await withoutGivenUp(backend.deployments, databases));
+  const [older] = rollbackTargets(alias, await withoutGivenUp(backend.deployments, databases, alias));
   if (!older)
     return left(
       `no complete database of ${customer} is left that it could go back to`,
@@ -117,7 +117,7 @@ async function write(
   const valid = judged.properties.epoch > 0 && database === judged.database;
   if (valid && isSame({ ...judged, properties: wanted }, judged)) return SETTLED;
   const epoch = await changes.raiseEpoch(customer);
-  const alias = await changes.takeOver(customer, epoch);
+  const alias = await changes.takeOver(customer, epoch, { isNew: true });
   if (!alias || !isSame(alias, judged)) return SETTLED;
   const properties = { ...wanted, epoch };
   await changes.moveAlias({ customer, database, properties });

@@ -10,7 +10,8 @@
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphshiftError } from '../../platform/errors.ts';
-import { syncDirectory, unlessMissing } from './durable-file.ts';
+import { givenTwice } from '../given-twice.ts';
+import { errorCode, syncDirectory, unlessMissing } from './durable-file.ts';
 import { epochOf, type Layout } from './layout.ts';
 
 /** Names in a directory, none when it is not there. */
@@ -48,14 +49,15 @@ export class Fence {
 
   /**
    * Records the epoch and ends the prepared changes of lower ones.
-   * @throws FENCED when a higher epoch took over
+   * @param isNew it must not have been recorded before
+   * @throws FENCED when a higher epoch took over, or this one has already where it must be new
    */
-  async raise(customer: string, epoch: number): Promise<void> {
+  async raise(customer: string, epoch: number, isNew = false): Promise<void> {
     const directory = this.#layout.of('epochs', customer);
-    if ((await this.highest(customer)) !== epoch) {
+    if (isNew || (await this.highest(customer)) !== epoch) {
       await this.check(customer, epoch);
       await mkdir(directory, { recursive: true });
-      await (await open(join(directory, String(epoch)), 'a')).close();
+      await record(customer, epoch, directory, isNew);
       await syncDirectory(directory);
       await syncDirectory(this.#layout.area('epochs'));
       await this.check(customer, epoch);
@@ -73,6 +75,15 @@ export class Fence {
     for (const entry of await names(drops))
       if (below(entry, epoch))
         await unlessMissing(rename(join(drops, entry), join(this.#layout.area('trash'), entry)));
+  }
+}
+
+async function record(customer: string, epoch: number, directory: string, isNew: boolean): Promise<void> {
+  try {
+    await (await open(join(directory, String(epoch)), isNew ? 'wx' : 'a')).close();
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') throw givenTwice(customer, epoch);
+    throw error;
   }
 }
 

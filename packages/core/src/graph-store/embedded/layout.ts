@@ -10,6 +10,7 @@
  *   drops/<customer>/<epoch>.<nonce>--<name>/   prepared drops; a fired one holds the database
  *   epochs/<customer>/<epoch>                   one empty file for each epoch that took over
  *   trash/                                      what is being deleted
+ *   store.json                                  the store's id, given once
  */
 
 import { randomBytes } from 'node:crypto';
@@ -31,6 +32,7 @@ export const CERTIFICATE_FILE = 'certificate.json';
 export const TYPES_FILE = 'types.json';
 export const PROPERTIES_FILE = 'properties.json';
 export const DATABASE_LINK = 'database';
+export const ID_FILE = 'store.json';
 /** In a build: what is gone before it is published. */
 export const SCRATCH_DIRECTORY = 'scratch';
 

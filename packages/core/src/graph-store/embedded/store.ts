@@ -17,6 +17,7 @@ import { type LoaderSettings, openEmbeddedLoad } from './load.ts';
 import { loaderPercent } from './loader-memory.ts';
 import { Presence } from './presence.ts';
 import { QueryRunner } from './query.ts';
+import { giveId, readId } from './store-id.ts';
 
 export interface EmbeddedStoreOptions {
   /** Everything the store keeps lies below it; several processes of one machine may share it. */
@@ -74,6 +75,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
       log.debug({ directory: layout.root }, 'embedded store is ready');
     },
     stop: () => queries.stop(),
+    id: () => readId(layout),
     health: () => health(layout, presence),
     list: ({ customer } = {}) =>
       presence.during(async () => ({
@@ -96,9 +98,9 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): GraphStore {
     counts: async (database) => queries.counts(await readable(database)),
     carryOver: async (_, { statements = [] }) => leaveAside(statements.map(({ file }) => file)),
     unmark: (database, epoch) => databases.unmark(database, epoch),
-    takeOver: (customer, epoch) =>
+    takeOver: (customer, epoch, { isNew } = {}) =>
       presence.during(async () => {
-        await fence.raise(customer, epoch);
+        await fence.raise(customer, epoch, isNew);
         return aliases.read(customer);
       }),
     prepareAlias: (change) => aliases.prepare(change),
@@ -129,6 +131,7 @@ function leaveAside([file]: readonly string[]): ParityReport {
 async function startUsing(layout: Layout): Promise<void> {
   try {
     await layout.create();
+    await giveId(layout);
     await touch(layout);
   } catch (error) {
     throw new GraphshiftError(

@@ -6,6 +6,7 @@ import { aliasOf, encodeProperties, isCustomers } from './alias-properties.ts';
 const OURS = {
   ...{ epoch: 7, snapshot: 1_700_000_000, contentHash: 'ab', since: '2024-01-01T00:00:00Z' },
   holds: [{ timestamp: 1, contentHash: 'cd', since: '2024-01-01T00:00:00Z', reason: 'bad' }],
+  earlier: [3, 2],
 };
 const row = (more: Record<string, unknown> = {}) => ({
   ...{ name: 'acme', database: 'acme-1700000000', location: 'local', properties: {} },

@@ -19,7 +19,7 @@ const HOLD = z.object({
 });
 
 export function encodeProperties(properties: AliasProperties): Record<string, unknown> {
-  const { epoch, snapshot, contentHash, since, pin, holds } = properties;
+  const { epoch, snapshot, contentHash, since, pin, holds, earlier } = properties;
   return {
     epoch: neo4j.int(epoch),
     snapshot: neo4j.int(snapshot),
@@ -27,6 +27,7 @@ export function encodeProperties(properties: AliasProperties): Record<string, un
     since,
     ...(pin && { pin: JSON.stringify(pin) }),
     ...(holds && { holds: JSON.stringify(holds) }),
+    ...(earlier && { earlier: JSON.stringify(earlier) }),
   };
 }
 
@@ -74,6 +75,7 @@ export function aliasOf(row: Row): AliasInfo {
     }
   };
   const [pin, holds] = [parsed('pin', PIN), parsed('holds', z.array(HOLD))];
+  const earlier = parsed('earlier', z.array(z.number()));
   const properties: AliasProperties = {
     epoch: number('epoch') ?? 0,
     snapshot: number('snapshot') ?? snapshotOf(database)?.timestamp ?? 0,
@@ -81,6 +83,7 @@ export function aliasOf(row: Row): AliasInfo {
     since: text('since') ?? new Date(0).toISOString(),
     ...(pin && { pin }),
     ...(holds && { holds }),
+    ...(earlier && { earlier }),
   };
   return { customer, database, properties };
 }

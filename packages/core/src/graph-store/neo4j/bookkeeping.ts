@@ -37,7 +37,7 @@ export class Bookkeeping {
 
   /**
    * Records that an epoch took the customer over.
-   * @returns the highest one; where it is another than this epoch, that one took over
+   * @returns the highest one before; where it is higher than this epoch, that one took over
    */
   async raiseEpoch(customer: string, epoch: number): Promise<number> {
     return this.#write(async (tx) => {
@@ -49,7 +49,7 @@ export class Bookkeeping {
           customer,
           epoch: neo4j.int(epoch),
         });
-      return Math.max(highest, epoch);
+      return highest;
     });
   }
 

@@ -8,6 +8,7 @@
 
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
+import { givenTwice } from '../given-twice.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { Neo4jConnection, Row } from './connection.ts';
 import { storeError } from './server-errors.ts';
@@ -61,11 +62,13 @@ export class Fence {
 
   /**
    * Records the epoch and ends what lower ones have prepared; none of it commits when this returns.
-   * @throws FENCED when a higher epoch took over
+   * @param isNew it must not have been recorded before
+   * @throws FENCED when a higher epoch took over, or this one has already where it must be new
    */
-  async raise(customer: string, epoch: number): Promise<void> {
-    const highest = await this.#bookkeeping.raiseEpoch(customer, epoch);
-    if (highest > epoch) throw fenced(customer, epoch, highest);
+  async raise(customer: string, epoch: number, isNew = false): Promise<void> {
+    const before = await this.#bookkeeping.raiseEpoch(customer, epoch);
+    if (before > epoch) throw fenced(customer, epoch, before);
+    if (isNew && before === epoch) throw givenTwice(customer, epoch);
     await this.end(customer, (prepared) => prepared.epoch < epoch);
   }
 

@@ -23,6 +23,7 @@ import type {
   QueryTarget,
   StoreHealth,
   StoreListing,
+  TakeOverOptions,
 } from '../graph-store.ts';
 import type { ChunkLoader } from '../sharing.ts';
 import { EitherLoad } from './arrow/either-load.ts';
@@ -109,6 +110,14 @@ class Neo4jStore implements GraphStore {
 
   stop(): Promise<void> {
     return this.#connection.close();
+  }
+
+  /** By the server's own database: the one for bookkeeping may be made anew. */
+  id(): Promise<string> {
+    return doing('ask which server it is', async () => {
+      const [system] = await this.#databases.onServer('system');
+      return `${system?.id ?? ''}/${this.#bookkeeping.database}`;
+    });
   }
 
   health(): Promise<StoreHealth> {
@@ -201,9 +210,9 @@ class Neo4jStore implements GraphStore {
     });
   }
 
-  takeOver(customer: string, epoch: number): Promise<AliasInfo | undefined> {
+  takeOver(customer: string, epoch: number, { isNew }: TakeOverOptions = {}): Promise<AliasInfo | undefined> {
     return doing(`take ${customer} over`, async () => {
-      await this.#fence.raise(ownerName(customer), epoch);
+      await this.#fence.raise(ownerName(customer), epoch, isNew);
       return this.#changes.alias(customer);
     });
   }

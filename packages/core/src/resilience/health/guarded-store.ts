@@ -22,7 +22,8 @@ export function guardStore(store: GraphStore, { administration, load }: StoreBre
     certificate: (database) => administration.run(() => store.certificate(database)),
     counts: (database) => administration.run(() => store.counts(database)),
     unmark: (database, epoch) => administration.run(() => store.unmark(database, epoch)),
-    takeOver: (customer, epoch) => administration.run(() => store.takeOver(customer, epoch)),
+    takeOver: (customer, epoch, options) =>
+      administration.run(() => store.takeOver(customer, epoch, options)),
     prepareAlias: async (change) =>
       guardChange(await administration.run(() => store.prepareAlias(change)), administration),
     prepareDrop: async (customer, name, epoch) =>

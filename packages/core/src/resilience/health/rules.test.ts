@@ -30,7 +30,10 @@ const warnings = [{ sign: 'beat jitter', message: 'late' }] as const;
 
 /** One picture for each rule in which it holds, with what it says. */
 const CASES: Record<string, [Partial<HealthPicture>, RegExp]> = {
-  'emergency-raised': [{ emergencies: [{ instance: 'w', reason: 'verify failed' }] }, /^w: verify failed$/],
+  'emergency-raised': [
+    { emergencies: [{ instance: 'w', reason: 'emergency of w: verify failed' }] },
+    /^emergency of w: verify failed$/,
+  ],
   'all-away': [{ redisProblem: 'is gone', storeProblem: 'is gone' }, /^neither/],
   'no-worker-long': [{ pending: 1, oldestWaitMs: 600_000 }, /has waited for 10 min/],
   'silent-holder-long': [

@@ -37,7 +37,8 @@ export const HEALTH_RULES: readonly HealthRule[] = [
     name: 'emergency-raised',
     level: 'EMERGENCY',
     when: 'a step of a recovery failed to the last attempt, and nobody has recovered that instance since',
-    find: ({ emergencies }) => emergencies.map(({ instance, reason }) => `${instance}: ${reason}`),
+    // It names the instance.
+    find: ({ emergencies }) => emergencies.map(({ reason }) => reason),
   },
   {
     name: 'all-away',

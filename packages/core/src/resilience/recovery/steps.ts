@@ -69,7 +69,7 @@ async function releaseOne(acts: Acts, record: DeploymentRecord): Promise<number 
   const { id, customer } = record;
   const floor = kind === 'emergency' ? await store.epochFloor(customer) : record.epoch;
   const epoch = await deployments.raiseEpoch(customer, floor);
-  if (kind === 'emergency') await store.takeOver(customer, epoch);
+  if (kind === 'emergency') await store.takeOver(customer, epoch, { isNew: true });
   // One that beats was not lost: a person took its work away, which is no crash of the deployment.
   const result = await deployments.release({
     id,
