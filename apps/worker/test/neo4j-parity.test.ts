@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FencedChanges, Retention } from '@graphshift/core';
-import { useNeo4j } from '@graphshift/testkit';
+import { rejects, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSystem, type System } from './system.ts';
 
@@ -121,6 +121,22 @@ it("drops what it may, though somebody's own alias keeps one database", async ()
   const { aliases } = await system.backend.store.list();
   expect(aliases.map((alias) => alias.customer)).not.toContain(reader);
   await server.run('system', `DROP ALIAS \`${reader}\` FOR DATABASE`);
+});
+
+it("writes nothing to somebody's own alias by hand, and says how it is taken over", async () => {
+  const foreign = server.name('foreign');
+  await server.run('system', `CREATE ALIAS \`${foreign}\` FOR DATABASE neo4j PROPERTIES {owner: 'team'}`);
+  const { operations, deployments } = system.backend;
+  const said = `alias ${foreign} leads to neo4j, and Graphshift has not made it: nothing was changed; the first snapshot of ${foreign} takes it over (docs/neo4j.md)`;
+  for (const act of [
+    () => operations.pin(foreign, 'somebody'),
+    () => operations.unpin(foreign, 'somebody'),
+    () => operations.rollback({ customer: foreign, by: 'somebody' }),
+  ])
+    expect((await rejects(act(), 'CONFLICT')).message).toBe(said);
+  const shown = 'SHOW ALIASES FOR DATABASE YIELD name, properties WHERE name = $foreign RETURN properties';
+  expect(await server.run('system', shown, { foreign })).toEqual([{ properties: { owner: 'team' } }]);
+  expect((await deployments.audit()).filter(({ holder }) => holder === 'somebody')).toEqual([]);
 });
 
 it('lets a customer wait, and says why, whose alias a person has spoilt', async () => {
