@@ -12,14 +12,17 @@ import {
   Gate,
   gateThresholds,
   heartbeatTimes,
+  type Logger,
   MemoryBrake,
   Monitor,
   makeInstanceId,
   memoryOfTree,
+  messageOf,
   type QueueTimes,
   Retention,
   type Service,
   ServiceStack,
+  sweepScratchDirectories,
   Watchdog,
 } from '@graphshift/core';
 import type { DeployContext } from './deploy/deployment.ts';
@@ -102,6 +105,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const bake = new Bake(backend, options.upkeepMs);
   return new ServiceStack([
+    { start: () => sweepScratch(log), stop: async () => {} },
     desk,
     upkeep,
     bake,
@@ -109,6 +113,16 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
     consumer,
     ...guards(options, consumer),
   ]);
+}
+
+/** What loads and queries of killed processes had in files. Nothing of it is needed, so no start fails by it. */
+async function sweepScratch(log: Logger): Promise<void> {
+  try {
+    for (const path of await sweepScratchDirectories())
+      log.info({ path }, `removed ${path}, which a process that was killed has left`);
+  } catch (error) {
+    log.warn({ err: error }, `scratch directories of killed processes stay: ${messageOf(error)}`);
+  }
 }
 
 function monitor(
