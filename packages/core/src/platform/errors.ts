@@ -56,10 +56,16 @@ export const ERRORS = {
     action: 'Check that the graph store runs and store.url is right.',
   },
   STORE_UNFIT: { class: 'permanent', status: 503, action: 'Use a store that has what the message names.' },
+  STORE_LOGIN: {
+    class: 'capacity',
+    status: 503,
+    action:
+      'Write the password into store.password_file, or correct store.password and start the process again.',
+  },
   STORE_DENIED: {
     class: 'permanent',
     status: 503,
-    action: 'Correct store.username and the password, or grant what the message names: docs/neo4j.md.',
+    action: 'Grant what the message names: docs/neo4j.md.',
   },
   STORE_BUSY: {
     class: 'retryable',
