@@ -2,9 +2,10 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FencedChanges, Retention } from '@graphshift/core';
+import { FencedChanges, type GraphStore, Retention } from '@graphshift/core';
 import { rejects, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Upkeep } from '../src/upkeep/upkeep.ts';
 import { openSystem, type System } from './system.ts';
 
 const server = useNeo4j();
@@ -110,6 +111,7 @@ it("leaves a filled database alone that is a person's own, and says what to do a
   });
   await retention().sweepLeftovers(await system.backend.store.list());
   expect(await server.run(own, 'MATCH (p:Person) RETURN count(p) AS people')).toEqual([{ people: 1 }]);
+  await server.run('system', `DROP DATABASE \`${own}\` DESTROY DATA WAIT`);
 });
 
 it("drops what it may, though somebody's own alias keeps one database", async () => {
@@ -151,8 +153,31 @@ it('lets a customer wait, and says why, whose alias a person has spoilt', async 
   expect(waiting.attempts).toBe(0);
 });
 
-function retention(keep = 3): Retention {
-  const { store, deployments, log, clock } = system.backend;
+it('needs one listing for a pass of the upkeep at rest, whatever the customers', async () => {
+  const { backend } = system;
+  await system.reaches(await system.drop(server.name('other'), FIRST), 'live');
+  await system.rest();
+  const calls: string[] = [];
+  const store = new Proxy(backend.store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...values: unknown[]) => {
+        calls.push(`${String(name)} ${JSON.stringify(values[0]) ?? ''}`.slice(0, 40));
+        return value.apply(target, values);
+      };
+    },
+  });
+  const parts = { backend: { ...backend, store }, retention: retention(3, store), roots: backend.roots };
+  const upkeep = new Upkeep(parts);
+  expect((await backend.store.list()).aliases.length).toBeGreaterThan(1);
+  await upkeep.pass();
+  expect(calls).toEqual(['list ', expect.stringMatching(/^tidy /)]);
+  await system.work();
+});
+
+function retention(keep = 3, store: GraphStore = system.backend.store): Retention {
+  const { deployments, log, clock } = system.backend;
   const changes = new FencedChanges({ store, deployments, log });
   return new Retention({ store, deployments, changes, clock, log, keep, drainMs: 0 });
 }

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { makeSnapshotRoot, rejects, smallContent, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Neo4jConnection } from './connection.ts';
 import type { Neo4jStoreOptions } from './options.ts';
+import { storeError } from './server-errors.ts';
 import { createNeo4jStore } from './store.ts';
 
 /** For 127.0.0.1 and localhost, until 2119; its own authority. For this test alone. */
@@ -108,6 +110,18 @@ it('comes by way of routing', async () => {
   expect(await store.health()).toMatchObject({ reachable: true, writable: true });
   expect((await store.list({ customer: neo4j.name('tls') })).databases).toMatchObject([{ state: 'marked' }]);
   await store.stop();
+});
+
+it('has no more connections than the settings say, and says so of one that is not free in time', async () => {
+  const { url, user: username, password } = neo4j;
+  const connection = new Neo4jConnection({ url, username, password, poolSize: 2, acquisitionTimeoutMs: 300 });
+  const held = [connection.systemSession(), connection.systemSession()];
+  for (const session of held) await (await session.beginTransaction()).run('SHOW DATABASES');
+  const error = await connection.system('SHOW DATABASES').catch((one: unknown) => one);
+  expect(storeError(error, 'list')).toMatchObject({ code: 'STORE_BUSY', class: 'retryable' });
+  for (const session of held) await session.close();
+  expect(await connection.system('SHOW DATABASES')).not.toEqual([]);
+  await connection.close();
 });
 
 /** What ends TLS in front of a server. */

@@ -3,10 +3,9 @@
  * is cancelling. What is in the database stays there for the next run of the deployment, which goes on with it.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import { makeScratchDirectory, type ScratchDirectory } from '../../../platform/scratch-directory.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
 import { certify } from '../../certify.ts';
@@ -34,7 +33,7 @@ export async function openBoltLoad(
   refuseAborted(request, options);
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
-  const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
+  const scratch = await makeScratchDirectory(context.settings.scratchDirectory);
   return new BoltLoad(context, request, mark, scratch, options);
 }
 
@@ -65,7 +64,7 @@ class BoltLoad implements Load {
   readonly #request: LoadRequest;
   readonly #database: string;
   readonly #mark: StoredMark;
-  readonly #scratch: string;
+  readonly #scratch: ScratchDirectory;
   readonly #process: LoadingProcess<BoltCommands>;
   /** Of an earlier run that had loaded the same files. */
   #loaded: LoadCertificate | undefined;
@@ -76,7 +75,7 @@ class BoltLoad implements Load {
     context: BoltLoadContext,
     request: LoadRequest,
     mark: StoredMark,
-    scratch: string,
+    scratch: ScratchDirectory,
     options: LoadOptions,
   ) {
     this.#context = context;
@@ -107,7 +106,7 @@ class BoltLoad implements Load {
       customer,
       epoch,
       database: this.#database,
-      scratch: this.#scratch,
+      scratch: this.#scratch.path,
     };
     const { manifest, fingerprint } = await this.#process.call('check', job);
     this.#manifest = manifest;
@@ -143,7 +142,7 @@ class BoltLoad implements Load {
     await this.#process.kill();
     this.#process.refuseEnded();
     await this.#process.seal(() => talking(`seal ${this.#database}`, () => this.#seal(certificate)));
-    await rm(this.#scratch, { recursive: true, force: true });
+    await this.#scratch.remove();
     return certificate;
   }
 
@@ -157,7 +156,7 @@ class BoltLoad implements Load {
   }
 
   async #stop(): Promise<void> {
-    if (await this.#process.stop()) await rm(this.#scratch, { recursive: true, force: true });
+    if (await this.#process.stop()) await this.#scratch.remove();
   }
 
   /** Drops the build unless a newer holder goes on with it. */
