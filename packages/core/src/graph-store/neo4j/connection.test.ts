@@ -113,15 +113,18 @@ it('comes by way of routing', async () => {
 });
 
 it('has no more connections than the settings say, and says so of one that is not free in time', async () => {
-  const { url, user: username, password } = neo4j;
-  const connection = new Neo4jConnection({ url, username, password, poolSize: 2, acquisitionTimeoutMs: 300 });
-  const held = [connection.systemSession(), connection.systemSession()];
-  for (const session of held) await (await session.beginTransaction()).run('SHOW DATABASES');
-  const error = await connection.system('SHOW DATABASES').catch((one: unknown) => one);
+  const { user: username, password } = neo4j;
+  const access = { url: `bolt+ssc://127.0.0.1:${tls.port}`, username, password };
+  const few = new Neo4jConnection({ ...access, poolSize: 2 });
+  const before = tls.connections();
+  await Promise.all(Array.from({ length: 12 }, () => few.system('SHOW DATABASES')));
+  expect(tls.connections() - before).toBe(2);
+  await few.close();
+  // Within this nobody opens one.
+  const hasty = new Neo4jConnection({ ...access, acquisitionTimeoutMs: 1 });
+  const error = await hasty.system('SHOW DATABASES').catch((one: unknown) => one);
   expect(storeError(error, 'list')).toMatchObject({ code: 'STORE_BUSY', class: 'retryable' });
-  for (const session of held) await session.close();
-  expect(await connection.system('SHOW DATABASES')).not.toEqual([]);
-  await connection.close();
+  await hasty.close();
 });
 
 /** What ends TLS in front of a server. */
