@@ -18,5 +18,5 @@ try {
   process.stderr.write(`demo: ${message}\n${code === 'USAGE' || code === 'INTERNAL' ? '' : `  ${action}\n`}`);
   // As the command line has it: 2 is wrong use, 3 a service that cannot be reached or used.
   if (code === 'USAGE' || code === 'CONFIG_INVALID') process.exitCode = 2;
-  else process.exitCode = /^(REDIS|STORE)_(UNREACHABLE|UNFIT)$/.test(code) ? 3 : 1;
+  else process.exitCode = /^(REDIS|STORE)_(UNREACHABLE|UNFIT|LOGIN|DENIED|BUSY)$/.test(code) ? 3 : 1;
 }

@@ -25,6 +25,7 @@ const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   'REDIS_UNFIT',
   'STORE_UNREACHABLE',
   'STORE_UNFIT',
+  'STORE_LOGIN',
   'STORE_DENIED',
   'STORE_BUSY',
   'DEV_SERVER_FETCH',

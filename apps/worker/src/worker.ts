@@ -15,16 +15,19 @@ import {
   Gate,
   gateThresholds,
   heartbeatTimes,
+  type Logger,
   type MachineMemory,
   MemoryBrake,
   Monitor,
   makeInstanceId,
   memoryOfTree,
+  messageOf,
   type QueueTimes,
   Retention,
   readMachineMemory,
   type Service,
   ServiceStack,
+  sweepScratchDirectories,
   Watchdog,
   type WatchdogOptions,
 } from '@graphshift/core';
@@ -107,6 +110,7 @@ export async function createWorker(options: WorkerOptions): Promise<Service> {
   });
   const bake = new Bake(backend, options.upkeepMs);
   return new ServiceStack([
+    { start: () => sweepScratch(log), stop: async () => {} },
     desk,
     upkeep,
     bake,
@@ -148,6 +152,16 @@ async function shareLoads(
   });
   const brake = new ChunkBrake({ consumer, clock, log, read: capacity?.machineMemory ?? readMachineMemory });
   return { consumer, services: [desk, consumer, brake] };
+}
+
+/** What loads and queries of killed processes had in files. Nothing of it is needed, so no start fails by it. */
+async function sweepScratch(log: Logger): Promise<void> {
+  try {
+    for (const path of await sweepScratchDirectories())
+      log.info({ path }, `removed ${path}, which a process that was killed has left`);
+  } catch (error) {
+    log.warn({ err: error }, `scratch directories of killed processes stay: ${messageOf(error)}`);
+  }
 }
 
 function monitor(

@@ -2,9 +2,10 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FencedChanges, Retention } from '@graphshift/core';
-import { useNeo4j } from '@graphshift/testkit';
+import { FencedChanges, type GraphStore, Retention } from '@graphshift/core';
+import { rejects, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Upkeep } from '../src/upkeep/upkeep.ts';
 import { openSystem, type System } from './system.ts';
 
 const server = useNeo4j();
@@ -110,6 +111,7 @@ it("leaves a filled database alone that is a person's own, and says what to do a
   });
   await retention().sweepLeftovers(await system.backend.store.list());
   expect(await server.run(own, 'MATCH (p:Person) RETURN count(p) AS people')).toEqual([{ people: 1 }]);
+  await server.run('system', `DROP DATABASE \`${own}\` DESTROY DATA WAIT`);
 });
 
 it("drops what it may, though somebody's own alias keeps one database", async () => {
@@ -121,6 +123,22 @@ it("drops what it may, though somebody's own alias keeps one database", async ()
   const { aliases } = await system.backend.store.list();
   expect(aliases.map((alias) => alias.customer)).not.toContain(reader);
   await server.run('system', `DROP ALIAS \`${reader}\` FOR DATABASE`);
+});
+
+it("writes nothing to somebody's own alias by hand, and says how it is taken over", async () => {
+  const foreign = server.name('foreign');
+  await server.run('system', `CREATE ALIAS \`${foreign}\` FOR DATABASE neo4j PROPERTIES {owner: 'team'}`);
+  const { operations, deployments } = system.backend;
+  const said = `alias ${foreign} leads to neo4j, and Graphshift has not made it: nothing was changed; the first snapshot of ${foreign} takes it over (docs/neo4j.md)`;
+  for (const act of [
+    () => operations.pin(foreign, 'somebody'),
+    () => operations.unpin(foreign, 'somebody'),
+    () => operations.rollback({ customer: foreign, by: 'somebody' }),
+  ])
+    expect((await rejects(act(), 'CONFLICT')).message).toBe(said);
+  const shown = 'SHOW ALIASES FOR DATABASE YIELD name, properties WHERE name = $foreign RETURN properties';
+  expect(await server.run('system', shown, { foreign })).toEqual([{ properties: { owner: 'team' } }]);
+  expect((await deployments.audit()).filter(({ holder }) => holder === 'somebody')).toEqual([]);
 });
 
 it('lets a customer wait, and says why, whose alias a person has spoilt', async () => {
@@ -135,8 +153,36 @@ it('lets a customer wait, and says why, whose alias a person has spoilt', async 
   expect(waiting.attempts).toBe(0);
 });
 
-function retention(keep = 3): Retention {
-  const { store, deployments, log, clock } = system.backend;
+it(
+  'needs one listing for a pass of the upkeep at rest, whatever the customers',
+  async () => {
+    const { backend } = system;
+    for (const other of ['one', 'two'])
+      await system.reaches(await system.drop(server.name(other), FIRST), 'live');
+    await system.rest();
+    const calls: string[] = [];
+    const store = new Proxy(backend.store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return (...values: unknown[]) => {
+          calls.push(`${String(name)} ${JSON.stringify(values[0]) ?? ''}`.slice(0, 40));
+          return value.apply(target, values);
+        };
+      },
+    });
+    const parts = { backend: { ...backend, store }, retention: retention(3, store), roots: backend.roots };
+    const upkeep = new Upkeep(parts);
+    expect((await backend.store.list()).aliases.length).toBeGreaterThan(1);
+    await upkeep.pass();
+    expect(calls).toEqual(['list ', expect.stringMatching(/^tidy /)]);
+    await system.work();
+  },
+  PATIENT_MS,
+);
+
+function retention(keep = 3, store: GraphStore = system.backend.store): Retention {
+  const { deployments, log, clock } = system.backend;
   const changes = new FencedChanges({ store, deployments, log });
   return new Retention({ store, deployments, changes, clock, log, keep, drainMs: 0 });
 }

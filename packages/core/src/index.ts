@@ -112,6 +112,7 @@ export {
 export { failuresOf, throwIfAny } from './platform/failures.ts';
 export { HealthServer, type HealthServerOptions } from './platform/health-server.ts';
 export { createLogger, type Logger, silentLogger } from './platform/log.ts';
+export { sweepScratchDirectories } from './platform/scratch-directory.ts';
 export { type Service, ServiceStack } from './platform/service.ts';
 export { VERSION } from './platform/version.ts';
 export { memoryOfTree, Vitals } from './platform/vitals.ts';

@@ -56,6 +56,8 @@ export interface Neo4jOptions {
   readonly own?: boolean;
   /** Of the development kernel: dbms.max_databases. @default 100 */
   readonly maxDatabases?: number;
+  /** The JVM compiles for speed, which pays for itself where a test takes minutes. @default false */
+  readonly longLived?: boolean;
   /** Serves Arrow Flight, which the development kernel does whatever NEO4J_TEST_URI says. @default idleSeconds 600 */
   readonly flight?: { readonly idleSeconds?: number };
 }
@@ -182,13 +184,13 @@ class DevServer extends ServerUnderTest {
 
   async #launch(): Promise<void> {
     const port = this.#url ? Number(new URL(this.#url).port) : 0;
-    const { maxDatabases, flight } = this.#options;
+    const { maxDatabases, flight, longLived = false } = this.#options;
     this.#server = await launchNeo4jDev(await buildNeo4jDev(), {
       data: this.#data,
       port,
       password: PASSWORD,
       heapMb: 512,
-      shortLived: true,
+      shortLived: !longLived,
       ...(maxDatabases !== undefined && { maxDatabases }),
       ...(flight && { flight: 0, flightIdleSeconds: flight.idleSeconds ?? 600 }),
     });

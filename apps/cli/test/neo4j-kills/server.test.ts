@@ -3,6 +3,9 @@
  * that comes after it, brings everything live, with every row once, and no restart of the store uses up the attempts.
  */
 
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { databaseName } from '@graphshift/core';
 import { type Point, type Program, simulateSnapshot, useNeo4j } from '@graphshift/testkit';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
@@ -63,14 +66,18 @@ const server = useNeo4j({ own: true, maxDatabases: 120 });
 let stage: Stage;
 let link: BoltLink;
 let reader: Reader;
+/** Where the workers have their temporary files. */
+let temporary: string;
 const workers: Program[] = [];
 
 beforeAll(async () => {
   if (server.problem) return;
   link = await openBoltLink(server.url);
+  temporary = await mkdtemp(join(tmpdir(), 'gs-kills-'));
   stage = await openStage(server, {
     GRAPHSHIFT_STORE_BATCH_ROWS: String(BATCH_ROWS),
     GRAPHSHIFT_STORE_SESSIONS: String(SESSIONS),
+    TMPDIR: temporary,
   });
   const standing = new Map<string, 1 | 2>(OVER_ALIAS.map((customer) => [customer, 1]));
   for (const customer of DROPPING) standing.set(customer, 2);
@@ -84,6 +91,7 @@ afterEach(async () => {
 afterAll(async () => {
   await stage?.close();
   await link?.close();
+  if (temporary) await rm(temporary, { recursive: true, force: true });
 });
 
 function planOf(standing: Standing): Record<string, DeploymentPlan> {
@@ -205,6 +213,8 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   const nodesCut = link.freezeAfter(15);
   const first = await work({ deployments: {} }, 1, link);
   await nodesCut;
+  const scratch = (await readdir(temporary)).filter((name) => name.startsWith('graphshift-load-'));
+  expect(scratch).not.toEqual([]);
   await stage.kill(first);
   link.thaw();
   const nodes = await chunks();
@@ -215,6 +225,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   const relationshipsCut = link.freezeAfter(60);
   const second = await work({ deployments: {} }, 1, link);
   await relationshipsCut;
+  expect((await readdir(temporary)).filter((name) => scratch.includes(name))).toEqual([]);
   const rows = await chunks();
   expect(rows.rows).toBeGreaterThan(LARGE.nodes);
   expect(rows.begun).toBeGreaterThan(0);

@@ -82,7 +82,8 @@ async function waitForStore(context: DeployContext, pickup: Pickup, problem: Err
   const { clock, deployments, log, settings } = context.backend;
   const delayMs = settings.orchestrator.health_check_retry_delay * 1000;
   // What it will not do whatever the time is no silence.
-  const refused = problem instanceof GraphshiftError && problem.class === 'permanent';
+  const refused =
+    problem instanceof GraphshiftError && (problem.class === 'permanent' || problem.code === 'STORE_LOGIN');
   const reason = refused
     ? `the store refuses: ${problem.message}. ${problem.action}`
     : `the store does not answer: ${problem.message}`;

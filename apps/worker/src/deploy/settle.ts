@@ -47,10 +47,7 @@ async function settle(held: HeldDeployment, thrown: unknown): Promise<Outcome> {
   // A person's act, such as a rollback, raised the customer's epoch: the work goes on under a newer one.
   if (error.code === 'FENCED') return held.signal.aborted ? fenced(held, error) : giveBack(held);
   if (error.code === 'ABORTED') return giveBack(held);
-  if (error.class === 'capacity') {
-    const { health_check_retry_delay: seconds } = held.context.backend.settings.orchestrator;
-    return wait(held, error.message, seconds * 1000, dropBuild);
-  }
+  if (error.class === 'capacity') return waitForRoom(held, error);
   if (error.code === 'SNAPSHOT_GONE' || error.code === 'SNAPSHOT_HELD') return skip(held, error);
   if (await isPublished(held)) return adoptLive(held);
   const attempts = held.record.attempts + 1;
@@ -104,6 +101,12 @@ async function wait(
   if (isActiveState(held.record.state)) await settleBuild(held);
   await held.advance('waiting', { reason, dueAt: held.context.backend.clock.now() + delayMs });
   return { kind: 'hold', delayMs, reason };
+}
+
+/** What is built makes way, but for a password that is not taken: nothing there lacks room. */
+function waitForRoom(held: HeldDeployment, { code, message }: GraphshiftError): Promise<Outcome> {
+  const { health_check_retry_delay: seconds } = held.context.backend.settings.orchestrator;
+  return wait(held, message, seconds * 1000, code === 'STORE_LOGIN' ? leaveBuild : dropBuild);
 }
 
 /** Hands the deployment on: no attempt is used, and the next holder starts at once. */

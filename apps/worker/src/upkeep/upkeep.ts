@@ -65,6 +65,13 @@ export class Upkeep implements Service {
       await this.#attempt(`retention of ${customer}`, async () => void (await retention.retire(customer)));
     await this.#attempt('records of dropped databases', () => retention.markGone(listing));
     await this.#attempt('sweep of leftovers', () => retention.sweepLeftovers(listing));
+    await this.#attempt('what is known of dropped databases', () => this.#forgetGone(listing));
+  }
+
+  async #forgetGone(listing: StoreListing): Promise<void> {
+    const { store, log } = this.#options.backend;
+    for (const database of (await store.tidy?.(listing)) ?? [])
+      log.info({ database }, `forgot ${database}, which is gone`);
   }
 
   async #attempt(what: string, act: () => Promise<unknown>): Promise<void> {

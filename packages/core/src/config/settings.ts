@@ -136,7 +136,11 @@ const store = z.strictObject({
     .describe('embedded:DIR, or neo4j://HOST or bolt://HOST, with +s for TLS'),
   username: z.string().min(1).default('neo4j').describe('Neo4j: user name'),
   password: z.string().min(1).optional().describe('Neo4j: password'),
-  password_file: z.string().min(1).optional().describe('Neo4j: file that holds the password'),
+  password_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Neo4j: file that holds the password, read again when the server refuses it'),
   ca_file: z
     .string()
     .min(1)

@@ -6,7 +6,7 @@ import { GraphshiftError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { DeploymentStore } from '../queue/deployment-store.ts';
 import { withoutGivenUp } from '../retention/retention.ts';
-import { deploymentId } from '../snapshot/names.ts';
+import { deploymentId, parseDatabaseName } from '../snapshot/names.ts';
 import { alignRecords } from './align-records.ts';
 import { type Candidate, matches } from './decide.ts';
 import { earlierAfterRollback } from './earlier.ts';
@@ -122,7 +122,9 @@ export class AliasDesk {
   async #takeOver(customer: string): Promise<[number, AliasInfo]> {
     const { changes, store } = this.#options;
     // Asked first, so that a mistyped customer leaves no trace in Redis or the store.
-    if (!(await store.alias(customer))) throw noAlias(customer);
+    const found = await store.alias(customer);
+    if (!found) throw noAlias(customer);
+    refuseForeign(found);
     const epoch = await changes.raiseEpoch(customer);
     const alias = await changes.takeOver(customer, epoch, { isNew: true });
     if (!alias) throw noAlias(customer);
@@ -181,6 +183,16 @@ export function rollbackTargets(alias: AliasInfo, databases: readonly DatabaseIn
     .filter(({ state, snapshot }) => state === 'complete' && snapshot.timestamp < live)
     .filter(({ snapshot }) => !holds.some(({ timestamp }) => timestamp === snapshot.timestamp))
     .sort((a, b) => b.snapshot.timestamp - a.snapshot.timestamp);
+}
+
+/**
+ * An alias that no cutover has written, for a database that is none of the customer's, is somebody's own: nothing is
+ * written to it by hand. The customer's first cutover takes it over.
+ */
+function refuseForeign({ customer, database, properties }: AliasInfo): void {
+  if (properties.epoch > 0 || parseDatabaseName(database)?.customer === customer) return;
+  const message = `alias ${customer} leads to ${database}, and Graphshift has not made it: nothing was changed; the first snapshot of ${customer} takes it over (docs/neo4j.md)`;
+  throw new GraphshiftError('CONFLICT', message);
 }
 
 function noAlias(customer: string): GraphshiftError {

@@ -296,6 +296,13 @@ export interface GraphStore extends Service {
   health(): Promise<StoreHealth>;
   /** @param filter `customer`: only what belongs to this one; default: everything, and what belongs to nobody */
   list(filter?: { readonly customer?: string }): Promise<StoreListing>;
+  /**
+   * Forgets what it keeps beside databases that are gone, as where a drop was cut. A store without this method keeps
+   * nothing beside them.
+   * @param listing of everything, as it was a moment ago
+   * @returns names of the databases that were forgotten
+   */
+  tidy?(listing: StoreListing): Promise<readonly string[]>;
   /** The customer's alias, or undefined when it has none. */
   alias(customer: string): Promise<AliasInfo | undefined>;
   /** The highest epoch that the store has seen for the customer, in its alias, marks and prepared changes; 0 for none. */

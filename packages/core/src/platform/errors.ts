@@ -62,10 +62,16 @@ export const ERRORS = {
     action:
       'Correct store.url, or give this installation a redis.prefix of its own; docs/operations.md says how one moves to another store.',
   },
+  STORE_LOGIN: {
+    class: 'capacity',
+    status: 503,
+    action:
+      'Write the password into store.password_file, or correct store.password and start the process again.',
+  },
   STORE_DENIED: {
     class: 'permanent',
     status: 503,
-    action: 'Correct store.username and the password, or grant what the message names: docs/neo4j.md.',
+    action: 'Grant what the message names: docs/neo4j.md.',
   },
   STORE_BUSY: {
     class: 'retryable',

@@ -34,9 +34,7 @@ export async function load(held: HeldDeployment): Promise<void> {
   const totals: Totals = { chunks: 0, rows: 0, bytes: 0 };
   const sharing = sharingOf(held, progress.take, totals);
   const options = { signal: held.signal, onProgress: progress.take, ...(sharing && { sharing }) };
-  const work = await backend.store
-    .openLoad(request, options)
-    .catch((error: unknown) => refuse(held, error));
+  const work = await backend.store.openLoad(request, options).catch((error: unknown) => refuse(held, error));
   try {
     const certificate = await runPhases(work, held, checkpoint, totals);
     await progress.end();

@@ -1,11 +1,10 @@
 /** One database opened for reading, and statements run on it with every digit kept. */
 
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LbugValue } from '@ladybugdb/core';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import { makeScratchDirectory } from '../../platform/scratch-directory.ts';
 import type { Counts, QueryResult } from '../graph-store.ts';
 import { correctColumns, correctEntities, inexactColumns } from './exact-values.ts';
 import { type Graph, openGraph, quoteName, single } from './ladybug.ts';
@@ -47,7 +46,9 @@ export class ReadingSession {
       const request = { statement, stored: this.#stored, ...result };
       const inexact = inexactColumns(request);
       if (inexact.length > 0 && result.rows.length > 0)
-        await correctColumns(request, inexact, scratchFile(), (copy) => this.#execute(copy, values));
+        await inScratch((file) =>
+          correctColumns(request, inexact, file, (copy) => this.#execute(copy, values)),
+        );
       await correctEntities(this.#graph, this.#stored, entities);
       return { columns: result.columns, rows: result.rows };
     } catch (error) {
@@ -130,6 +131,12 @@ function parameterValues(parameters: Parameters): Record<string, LbugValue> {
   return Object.fromEntries(entries) as Record<string, LbugValue>;
 }
 
-function scratchFile(): string {
-  return join(tmpdir(), `graphshift-${process.pid}-${randomBytes(8).toString('hex')}.csv`);
+/** The file may hold a customer's values: it goes, and a killed process's is swept. */
+async function inScratch<Result>(use: (file: string) => Promise<Result>): Promise<Result> {
+  const { path, remove } = await makeScratchDirectory();
+  try {
+    return await use(join(path, 'values.csv'));
+  } finally {
+    await remove();
+  }
 }

@@ -14,6 +14,9 @@ const CONSTRAINTS = [
   'CREATE CONSTRAINT graphshift_probe IF NOT EXISTS FOR (p:Probe) REQUIRE p.name IS UNIQUE',
 ];
 
+/** Within this a database that was owned is made, or its maker is gone. */
+const MAKING_MS = 3_600_000;
+
 export class Bookkeeping {
   readonly database: string;
   readonly #connection: Neo4jConnection;
@@ -53,16 +56,43 @@ export class Bookkeeping {
     });
   }
 
-  /** Before the database is made: one that is empty and has no mark is known for ours by it. */
-  async own(database: string): Promise<void> {
+  /**
+   * Before the database is made: one that is empty and has no mark is known for ours by it.
+   * @param maker names this making of it, apart from others'
+   */
+  async own(database: string, maker: string): Promise<void> {
     await this.#write((tx) =>
-      tx.run('MERGE (d:Database {name: $database}) REMOVE d.importing', { database }),
+      tx.run(
+        'MERGE (d:Database {name: $database}) SET d.maker = $maker, d.since = timestamp() REMOVE d.importing',
+        {
+          database,
+          maker,
+        },
+      ),
     );
   }
 
-  /** After it was dropped. */
-  async disown(database: string): Promise<void> {
-    await this.#write((tx) => tx.run('MATCH (d:Database {name: $database}) DETACH DELETE d', { database }));
+  /** After it was dropped, or could not be made. @param maker only what this one made; default: whoever did */
+  async disown(database: string, maker?: string): Promise<void> {
+    await this.#write((tx) =>
+      tx.run(
+        'MATCH (d:Database {name: $database}) WHERE $maker IS NULL OR d.maker = $maker DETACH DELETE d',
+        { database, maker: maker ?? null },
+      ),
+    );
+  }
+
+  /** Databases that were begun long ago, each with its `maker`; imports under way stand for databases that are to come. */
+  async begun(): Promise<{ database: string; maker: string }[]> {
+    const rows = await told(this.database, () =>
+      this.#connection.read(
+        this.database,
+        `MATCH (d:Database) WHERE d.importing IS NULL AND coalesce(d.since, 0) < timestamp() - $making
+         RETURN d.name AS database, coalesce(d.maker, '') AS maker`,
+        { making: neo4j.int(MAKING_MS) },
+      ),
+    );
+    return rows.map(({ database, maker }) => ({ database: String(database), maker: String(maker) }));
   }
 
   async owns(database: string): Promise<boolean> {

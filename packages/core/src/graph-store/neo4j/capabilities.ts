@@ -3,7 +3,7 @@
  * several databases and aliases too.
  */
 
-import { GraphshiftError, messageOf } from '../../platform/errors.ts';
+import { type ErrorCode, GraphshiftError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { Neo4jConnection } from './connection.ts';
@@ -24,7 +24,7 @@ const LEAST_MAJOR = 5;
 
 /**
  * Asks, and makes the bookkeeping database.
- * @throws STORE_UNREACHABLE, STORE_DENIED, STORE_UNFIT with what is missing
+ * @throws STORE_UNREACHABLE, STORE_LOGIN, STORE_DENIED, STORE_UNFIT with what is missing
  */
 export async function examineServer(
   connection: Neo4jConnection,
@@ -61,6 +61,9 @@ function inWords({ version, edition, gds, maxDatabases }: Capabilities, url: str
   return `graph store: Neo4j ${version} ${edition} at ${url}, ${limit}, ${gds ? `GDS ${gds}` : 'no GDS'}`;
 }
 
+/** What says by itself what is wrong. */
+const SAID_ALREADY: readonly ErrorCode[] = ['STORE_LOGIN', 'STORE_DENIED', 'STORE_FULL', 'CONFIG_INVALID'];
+
 /** @throws what the server lacks, in the words of the catalogue */
 async function need<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
   try {
@@ -69,8 +72,7 @@ async function need<Result>(what: string, work: () => Promise<Result>): Promise<
     if (isBroken(error)) throw storeError(error, what);
     const mapped = storeError(error, what);
     if (mapped.class === 'retryable' && mapped.code !== 'STORE_FAILED') throw mapped;
-    if (mapped.code === 'STORE_DENIED' || mapped.code === 'STORE_FULL' || mapped.code === 'CONFIG_INVALID')
-      throw mapped;
+    if (SAID_ALREADY.includes(mapped.code)) throw mapped;
     throw new GraphshiftError('STORE_UNFIT', `${what}: ${hint(error)}`, { cause: error });
   }
 }

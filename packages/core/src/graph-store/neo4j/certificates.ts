@@ -46,9 +46,24 @@ export class Certificates {
     }
   }
 
-  /** When the database was dropped. */
-  async forget(database: string): Promise<void> {
-    await this.#run('MATCH (c:Certificate {database: $database}) DELETE c', { database });
+  /** Databases that have one, each with its epoch. */
+  async kept(): Promise<{ database: string; epoch: number }[]> {
+    const found = await this.#run(
+      'MATCH (c:Certificate) RETURN {database: c.database, epoch: coalesce(c.epoch, 0)} AS kept',
+    );
+    return found.map((kept) => {
+      const { database, epoch } = kept as { database: unknown; epoch: unknown };
+      return { database: String(database), epoch: Number(epoch) };
+    });
+  }
+
+  /** When the database was dropped. @param epoch only one of this epoch; default: any */
+  async forget(database: string, epoch?: number): Promise<void> {
+    await this.#run(
+      `MATCH (c:Certificate {database: $database})
+       WHERE $epoch IS NULL OR coalesce(c.epoch, 0) = $epoch DELETE c`,
+      { database, epoch: epoch === undefined ? null : neo4j.int(epoch) },
+    );
   }
 
   async #run(statement: string, parameters: Record<string, unknown> = {}): Promise<unknown[]> {

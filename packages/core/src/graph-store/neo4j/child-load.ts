@@ -3,9 +3,9 @@
  * is certified, kept and sealed. What a way does differently is in its own class.
  */
 
-import { rm } from 'node:fs/promises';
 import type { ChildCommands } from '../../platform/child-process.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
+import type { ScratchDirectory } from '../../platform/scratch-directory.ts';
 import type { SnapshotManifest } from '../../snapshot/manifest.ts';
 import { databaseName } from '../../snapshot/names.ts';
 import { certify, type LoadCounts } from '../certify.ts';
@@ -20,7 +20,7 @@ export interface ChildLoadParts {
   readonly request: LoadRequest;
   readonly options: LoadOptions;
   /** A directory of this load's own, which goes with it. */
-  readonly scratch: string;
+  readonly scratch: ScratchDirectory;
   /** Of the loading process. */
   readonly module: URL;
   /** Of the loading process's JavaScript, in MiB. */
@@ -30,7 +30,7 @@ export interface ChildLoadParts {
 export abstract class ChildLoad<Commands extends ChildCommands> implements Load {
   protected readonly request: LoadRequest;
   protected readonly database: string;
-  protected readonly scratch: string;
+  protected readonly scratch: ScratchDirectory;
   protected readonly process: LoadingProcess<Commands>;
   readonly #context: ChildLoadParts['context'];
 
@@ -63,7 +63,7 @@ export abstract class ChildLoad<Commands extends ChildCommands> implements Load 
     await this.process.kill();
     this.process.refuseEnded();
     await this.process.seal(() => talking(`seal ${this.database}`, () => this.#seal(certificate)));
-    await rm(this.scratch, { recursive: true, force: true });
+    await this.scratch.remove();
     return certificate;
   }
 
@@ -77,7 +77,7 @@ export abstract class ChildLoad<Commands extends ChildCommands> implements Load 
   }
 
   async #stop(): Promise<void> {
-    if (await this.process.stop()) await rm(this.scratch, { recursive: true, force: true });
+    if (await this.process.stop()) await this.scratch.remove();
   }
 
   async #seal(certificate: LoadCertificate): Promise<void> {

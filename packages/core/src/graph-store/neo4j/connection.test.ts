@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { makeSnapshotRoot, rejects, smallContent, useNeo4j } from '@graphshift/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Neo4jConnection } from './connection.ts';
 import type { Neo4jStoreOptions } from './options.ts';
+import { storeError } from './server-errors.ts';
 import { createNeo4jStore } from './store.ts';
 
 /** For 127.0.0.1 and localhost, until 2119; its own authority. For this test alone. */
@@ -108,6 +110,21 @@ it('comes by way of routing', async () => {
   expect(await store.health()).toMatchObject({ reachable: true, writable: true });
   expect((await store.list({ customer: neo4j.name('tls') })).databases).toMatchObject([{ state: 'marked' }]);
   await store.stop();
+});
+
+it('has no more connections than the settings say, and says so of one that is not free in time', async () => {
+  const { user: username, password } = neo4j;
+  const access = { url: `bolt+ssc://127.0.0.1:${tls.port}`, username, password };
+  const few = new Neo4jConnection({ ...access, poolSize: 2 });
+  const before = tls.connections();
+  await Promise.all(Array.from({ length: 12 }, () => few.system('SHOW DATABASES')));
+  expect(tls.connections() - before).toBe(2);
+  await few.close();
+  // Within this nobody opens one.
+  const hasty = new Neo4jConnection({ ...access, acquisitionTimeoutMs: 1 });
+  const error = await hasty.system('SHOW DATABASES').catch((one: unknown) => one);
+  expect(storeError(error, 'list')).toMatchObject({ code: 'STORE_BUSY', class: 'retryable' });
+  await hasty.close();
 });
 
 /** What ends TLS in front of a server. */

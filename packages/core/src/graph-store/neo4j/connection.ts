@@ -13,13 +13,12 @@ import neo4j, {
 } from 'neo4j-driver';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import { VERSION } from '../../platform/version.ts';
+import { Login, type LoginOptions } from './login.ts';
 import { isBroken } from './server-errors.ts';
 
-export interface Neo4jAccess {
+export interface Neo4jAccess extends LoginOptions {
   /** `neo4j://…` or `bolt://…`, with `+s` for TLS, `+ssc` for TLS whose certificate nobody checks. */
   readonly url: string;
-  readonly username: string;
-  readonly password: string;
   /** PEM file of the authorities that the server's certificate may come from. @default those of Node.js */
   readonly caFile?: string;
   /** Connections to one server at most. @default 50 */
@@ -41,14 +40,21 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 const IDLE_MS = 30_000;
 
 export class Neo4jConnection {
-  readonly access: Neo4jAccess;
   readonly driver: Driver;
+  readonly #access: Neo4jAccess;
+  readonly #login: Login;
   readonly #bookmarks: BookmarkManager = neo4j.bookmarkManager();
 
   /** Opens no connection yet. @throws CONFIG_INVALID when the settings make no driver */
   constructor(access: Neo4jAccess) {
-    this.access = access;
-    this.driver = openDriver(access);
+    this.#access = access;
+    this.#login = new Login(access);
+    this.driver = openDriver(access, this.#login);
+  }
+
+  /** With the password as it is now, for a process that connects by itself. */
+  get access(): Neo4jAccess {
+    return { ...this.#access, password: this.#login.newest() };
   }
 
   close(): Promise<void> {
@@ -66,13 +72,10 @@ export class Neo4jConnection {
 
   /** One statement on `system`, sent once, in a transaction of its own. */
   async system(statement: string, parameters: Parameters = {}): Promise<Row[]> {
-    const session = this.systemSession();
-    try {
+    return this.#inSession(this.systemSession(), async (session) => {
       const { records } = await session.run(statement, parameters, { timeout: STATEMENT_TIMEOUT_MS });
       return records.map((record) => record.toObject());
-    } finally {
-      await session.close();
-    }
+    });
   }
 
   /** A question on `system`. It is asked again, once, where its connection broke: others of the pool may have lived. */
@@ -91,28 +94,30 @@ export class Neo4jConnection {
     work: (tx: ManagedTransaction) => Promise<Result>,
     timeoutMs = STATEMENT_TIMEOUT_MS,
   ): Promise<Result> {
-    const session = await this.session(database);
-    try {
-      return await session.executeWrite(work, { timeout: timeoutMs });
-    } finally {
-      await session.close();
-    }
+    return this.#inSession(await this.session(database), (session) =>
+      session.executeWrite(work, { timeout: timeoutMs }),
+    );
   }
 
   async read(database: string, statement: string, parameters: Parameters = {}): Promise<Row[]> {
-    const session = await this.session(database, 'READ');
-    try {
+    return this.#inSession(await this.session(database, 'READ'), async (session) => {
       const { records } = await session.executeRead((tx) => tx.run(statement, parameters), {
         timeout: STATEMENT_TIMEOUT_MS,
       });
       return records.map((record) => record.toObject());
+    });
+  }
+
+  async #inSession<Result>(session: Session, use: (session: Session) => Promise<Result>): Promise<Result> {
+    try {
+      return await this.#login.using(() => use(session));
     } finally {
       await session.close();
     }
   }
 }
 
-function openDriver(access: Neo4jAccess): Driver {
+function openDriver(access: Neo4jAccess, login: Login): Driver {
   const config: Config = {
     useBigInt: true,
     maxConnectionPoolSize: access.poolSize ?? 50,
@@ -129,7 +134,7 @@ function openDriver(access: Neo4jAccess): Driver {
   // With a scheme that says `+s` the driver takes no trust of ours: an own authority goes with the plain scheme.
   const url = access.caFile === undefined ? access.url : access.url.replace(/\+s(?=:)/, '');
   try {
-    return neo4j.driver(url, neo4j.auth.basic(access.username, access.password), config);
+    return neo4j.driver(url, login, config);
   } catch (error) {
     throw new GraphshiftError('CONFIG_INVALID', `store.url: ${messageOf(error)}`, { cause: error });
   }

@@ -3,6 +3,7 @@
  * tells what state it is in. Others' databases on the same server are no concern of ours and are not listed.
  */
 
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError } from '../../platform/errors.ts';
 import type { DatabaseInfo } from '../graph-store.ts';
@@ -153,12 +154,19 @@ export class Databases {
 
   /** Makes it and waits until it is online; one that is there is left alone. */
   async create(name: string): Promise<void> {
+    const maker = randomUUID();
     try {
-      await this.#bookkeeping.own(name);
+      await this.#bookkeeping.own(name, maker);
       await this.createOnServer(name);
     } catch (error) {
+      if (!isBroken(error)) await this.#disownMissing(name, maker).catch(() => {});
       throw storeError(error, `create database ${name}`);
     }
+  }
+
+  /** What the server refused to make, as where it is full. Where that is not told, the upkeep finds it. */
+  async #disownMissing(name: string, maker: string): Promise<void> {
+    if (!(await this.exists(name))) await this.#bookkeeping.disown(name, maker);
   }
 
   async createOnServer(name: string): Promise<void> {

@@ -1,17 +1,20 @@
 /** What a Neo4j store is made of, and how its password is found. */
 
-import { readFileSync } from 'node:fs';
 import type { Clock } from '../../platform/clock.ts';
 import { GraphshiftError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { LoaderSetting } from './arrow/loader-choice.ts';
 import type { Neo4jAccess } from './connection.ts';
+import { readPassword } from './login.ts';
 
 export interface Neo4jStoreOptions extends Omit<Neo4jAccess, 'password' | 'username'> {
   /** @default 'neo4j' */
   readonly username?: string;
   readonly password?: string;
-  /** File that holds the password, where `password` is not given; one line end after it is no part of it. */
+  /**
+   * File that holds the password, where `password` is not given; one line end after it is no part of it. It is read again
+   * once the server refuses what it held.
+   */
   readonly passwordFile?: string;
   readonly log?: Logger;
   readonly clock?: Clock;
@@ -55,11 +58,13 @@ export const NEO4J_URL = /^(neo4j|bolt)(\+s|\+ssc)?:\/\//;
 /** @throws CONFIG_INVALID for a URL that is none, or that carries a password, and for a file that cannot be read */
 export function accessOf(options: Neo4jStoreOptions): Neo4jAccess {
   const { url, username = 'neo4j', caFile, poolSize, acquisitionTimeoutMs, connectionTimeoutMs } = options;
+  const { password, passwordFile } = options;
   refuseUrl(url);
   return {
     url,
     username,
-    password: options.password ?? passwordIn(options.passwordFile),
+    password: password ?? passwordIn(passwordFile),
+    ...(password === undefined && passwordFile !== undefined && { passwordFile }),
     ...(caFile !== undefined && { caFile }),
     ...(poolSize !== undefined && { poolSize }),
     ...(acquisitionTimeoutMs !== undefined && { acquisitionTimeoutMs }),
@@ -89,7 +94,7 @@ function refuseUrl(url: string): void {
 function passwordIn(file: string | undefined): string {
   if (file === undefined) return '';
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return readPassword(file);
   } catch (error) {
     throw new GraphshiftError(
       'CONFIG_INVALID',

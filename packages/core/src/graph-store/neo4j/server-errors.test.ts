@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { rejects, useNeo4j } from '@graphshift/testkit';
 import { Neo4jError } from 'neo4j-driver';
 import { describe, expect, it } from 'vitest';
@@ -18,10 +21,10 @@ describe('an error of the server', () => {
     ['Neo.TransientError.General.MemoryPoolOutOfMemoryError', 'STORE_FULL', 'capacity'],
     ['Neo.TransientError.General.TransactionOutOfMemoryError', 'STORE_FULL', 'capacity'],
     ['Neo.DatabaseError.General.OutOfMemoryError', 'STORE_FULL', 'capacity'],
-    ['Neo.ClientError.Security.Unauthorized', 'STORE_DENIED', 'permanent'],
+    ['Neo.ClientError.Security.Unauthorized', 'STORE_LOGIN', 'capacity'],
     ['Neo.ClientError.Security.Forbidden', 'STORE_DENIED', 'permanent'],
-    ['Neo.ClientError.Security.AuthenticationRateLimit', 'STORE_DENIED', 'permanent'],
-    ['Neo.ClientError.Security.CredentialsExpired', 'STORE_DENIED', 'permanent'],
+    ['Neo.ClientError.Security.AuthenticationRateLimit', 'STORE_LOGIN', 'capacity'],
+    ['Neo.ClientError.Security.CredentialsExpired', 'STORE_LOGIN', 'capacity'],
     ['Neo.ClientError.Security.TokenExpired', 'STORE_BUSY', 'retryable'],
     ['Neo.ClientError.Security.AuthorizationExpired', 'STORE_BUSY', 'retryable'],
     ['Neo.TransientError.Database.DatabaseUnavailable', 'STORE_BUSY', 'retryable'],
@@ -96,11 +99,30 @@ describe('a real server', () => {
     expect([isBroken(gone), isEnded(gone)]).toEqual([true, false]);
   });
 
+  it('gets another password as soon as the file has it, without a restart', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'graphshift-login-'));
+    const passwordFile = join(directory, 'password');
+    await writeFile(passwordFile, 'not-yet\n');
+    const { url, user: username, password } = neo4j;
+    const bookkeepingDatabase = neo4j.name('books');
+    const store = createNeo4jStore({ url, username, passwordFile, bookkeepingDatabase });
+    const { message } = await rejects(store.start(), 'STORE_LOGIN');
+    expect(message).toContain('unauthorized');
+    await rm(passwordFile);
+    // As it may be for a moment where it is replaced.
+    expect(await store.health()).toMatchObject({ reachable: false });
+    await writeFile(passwordFile, `${password}\n`);
+    await store.start();
+    expect(await store.health()).toMatchObject({ reachable: true, writable: true });
+    await store.stop();
+    await rm(directory, { recursive: true });
+  });
+
   // The last: after three wrong passwords the server lets the user in for five seconds no more.
   it('that takes no such password denies, and its address is all that is said', async () => {
     const { url, user: username } = neo4j;
     const wrong = createNeo4jStore({ url, username, password: 'not-this-one' });
-    const error = await rejects(wrong.start(), 'STORE_DENIED');
+    const error = await rejects(wrong.start(), 'STORE_LOGIN');
     expect(error.message).toContain(url);
     expect(JSON.stringify(error.toRecord())).not.toContain('not-this-one');
     expect(await wrong.health()).toMatchObject({ reachable: false, writable: false });

@@ -5,6 +5,9 @@ import { type ErrorCode, GraphshiftError, messageOf } from '../../platform/error
 /** Of the driver, where no server answered. */
 const UNREACHABLE = /^(ServiceUnavailable|SessionExpired)$/;
 
+/** The last after several wrong passwords in a row, for some seconds even where the next one is right. */
+const LOGIN_REFUSED = /\.Security\.(Unauthorized|CredentialsExpired|AuthenticationRateLimit)$/;
+
 const RULES: readonly (readonly [pattern: RegExp, code: ErrorCode])[] = [
   [UNREACHABLE, 'STORE_UNREACHABLE'],
   [/\.Database\.DatabaseLimitReached$/, 'STORE_FULL'],
@@ -13,6 +16,7 @@ const RULES: readonly (readonly [pattern: RegExp, code: ErrorCode])[] = [
     'STORE_FULL',
   ],
   [/\.Security\.(TokenExpired|AuthorizationExpired|AuthProviderTimeout)$/, 'STORE_BUSY'],
+  [LOGIN_REFUSED, 'STORE_LOGIN'],
   [/\.Security\./, 'STORE_DENIED'],
   [/\.Statement\.(UnsupportedAdministrationCommand|UnsupportedOperation)/, 'STORE_UNFIT'],
   [/\.Database\.(DatabaseNotFound|AliasNotFound)$/, 'NOT_FOUND'],
@@ -74,6 +78,11 @@ function firstLine(error: unknown): string {
 /** Whether the connection broke, so that nobody knows whether the server did what it was asked. */
 export function isBroken(error: unknown): boolean {
   return UNREACHABLE.test(serverCode(error));
+}
+
+/** Whether the server took no password, whatever was to be done. */
+export function isLoginRefused(error: unknown): boolean {
+  return LOGIN_REFUSED.test(serverCode(error));
 }
 
 /** Whether a transaction was ended by another, or by its time. */

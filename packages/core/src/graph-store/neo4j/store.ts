@@ -42,6 +42,7 @@ import { Changes } from './changes.ts';
 import { Neo4jConnection } from './connection.ts';
 import { Databases } from './databases.ts';
 import { Fence } from './fence.ts';
+import { forgetGone } from './gone.ts';
 import { readHealth } from './health.ts';
 import { readMark, removeMark } from './load-mark.ts';
 import { ownerName, requireOwn, snapshotOf } from './names.ts';
@@ -133,6 +134,16 @@ class Neo4jStore implements GraphStore {
       const owner = customer === undefined ? undefined : ownerName(customer);
       return { databases: await this.#databases.list(owner), aliases: await this.#changes.aliases(owner) };
     });
+  }
+
+  tidy({ databases }: StoreListing): Promise<readonly string[]> {
+    const parts = {
+      bookkeeping: this.#bookkeeping,
+      certificates: this.#certificates,
+      databases: this.#databases,
+    };
+    const listed = new Set(databases.map(({ name }) => name));
+    return doing('forget databases that are gone', () => forgetGone(parts, listed));
   }
 
   alias(customer: string): Promise<AliasInfo | undefined> {

@@ -76,8 +76,12 @@ export class Breakers implements Pick<Service, 'stop'> {
 /** Retryable, but no failure of the service: work that was ended on purpose, and a loading process that a snapshot killed. */
 const NOT_THE_SERVICE: readonly string[] = ['ABORTED', 'FENCED', 'LOADER_DIED', 'ROOT_UNREADABLE'];
 
-/** Whether an error speaks against the service. What is wrong with a snapshot, or lacks room, does not. */
+/**
+ * Whether an error speaks against the service. What is wrong with a snapshot, or lacks room, does not; a password that is
+ * not taken does: a server that is asked too often with a wrong one takes the right one from nobody for a while.
+ */
 export function isServiceFailure(error: unknown): boolean {
   if (!(error instanceof GraphshiftError)) return true;
+  if (error.code === 'STORE_LOGIN') return true;
   return error.class === 'retryable' && !NOT_THE_SERVICE.includes(error.code);
 }

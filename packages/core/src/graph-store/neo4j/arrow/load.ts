@@ -4,10 +4,9 @@
  * the database that it will make.
  */
 
-import { mkdtemp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import { makeScratchDirectory } from '../../../platform/scratch-directory.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
 import type { LoadCounts } from '../../certify.ts';
@@ -47,7 +46,7 @@ export async function openArrowLoad(
     if (await isInTheWay(context, request, database)) await databases.drop(database);
     await recordImport(driver, bookkeeping, database, markOf(request));
   });
-  const scratch = await mkdtemp(join(settings.scratchDirectory, 'graphshift-load-'));
+  const scratch = await makeScratchDirectory(settings.scratchDirectory);
   const module = siblingModule(import.meta.url, 'load-child');
   return new ArrowLoad(context, { context, request, scratch, options, module, heapMb: CHILD_HEAP_MB });
 }
@@ -93,7 +92,7 @@ class ArrowLoad extends ChildLoad<ArrowCommands> {
       path: this.request.path,
       database: this.database,
       mark: markOf(this.request),
-      scratch: this.scratch,
+      scratch: this.scratch.path,
     });
     return this.manifest;
   }

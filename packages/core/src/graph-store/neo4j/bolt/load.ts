@@ -3,10 +3,9 @@
  * is cancelling. What is in the database stays there for the next run of the deployment, which goes on with it.
  */
 
-import { mkdtemp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import { makeScratchDirectory } from '../../../platform/scratch-directory.ts';
 import type { SnapshotManifest } from '../../../snapshot/manifest.ts';
 import { databaseName } from '../../../snapshot/names.ts';
 import type { LoadCounts } from '../../certify.ts';
@@ -35,7 +34,7 @@ export async function openBoltLoad(
   refuseAborted(request, options);
   const database = databaseName(request);
   const mark = await talking(`open the load of ${database}`, () => markBuild(context, request, database));
-  const scratch = await mkdtemp(join(context.settings.scratchDirectory, 'graphshift-load-'));
+  const scratch = await makeScratchDirectory(context.settings.scratchDirectory);
   const module = siblingModule(import.meta.url, 'load-child');
   return new BoltLoad(context, mark, { context, request, scratch, options, module, heapMb: CHILD_HEAP_MB });
 }
@@ -98,7 +97,7 @@ class BoltLoad extends ChildLoad<BoltCommands> {
       customer,
       epoch,
       database: this.database,
-      scratch: this.scratch,
+      scratch: this.scratch.path,
       ...(this.#sharing && { shareFrom: this.#sharing.leastBytes }),
     };
     const { manifest, fingerprint, shared } = await this.process.call('check', job);

@@ -1,9 +1,8 @@
 /** Loads chunks of loads that other processes coordinate: its process stays as long as they are of one load. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ChildProcess, siblingModule } from '../../../platform/child-process.ts';
 import { GraphshiftError } from '../../../platform/errors.ts';
+import { makeScratchDirectory, type ScratchDirectory } from '../../../platform/scratch-directory.ts';
 import { databaseName } from '../../../snapshot/names.ts';
 import type { ChunkLoader, ChunkOptions, ChunkTask } from '../../sharing.ts';
 import type { PieceCommands, PieceJob } from './piece-commands.ts';
@@ -17,7 +16,7 @@ interface Loader {
   /** Of which load. */
   readonly load: string;
   readonly child: ChildProcess<PieceCommands>;
-  readonly scratch: string;
+  readonly scratch: ScratchDirectory;
 }
 
 export class PieceLoader implements ChunkLoader {
@@ -40,7 +39,7 @@ export class PieceLoader implements ChunkLoader {
       database: databaseName(task),
       customer,
       epoch,
-      scratch,
+      scratch: scratch.path,
       shared: parsed<SharedPlan>(task.plan),
       piece: parsed<PiecePlan>(task.work),
     };
@@ -60,14 +59,14 @@ export class PieceLoader implements ChunkLoader {
     const loader = this.#loader;
     this.#loader = undefined;
     await loader?.child.kill();
-    if (loader) await rm(loader.scratch, { recursive: true, force: true });
+    if (loader) await loader.scratch.remove();
   }
 
   async #loaderFor({ customer, timestamp, epoch }: ChunkTask): Promise<Loader> {
     const load = `${databaseName({ customer, timestamp })} ${epoch}`;
     if (this.#loader?.load !== load || !this.#loader.child.alive) await this.close();
     if (this.#loader) return this.#loader;
-    const scratch = await mkdtemp(join(this.#settings.scratchDirectory, 'graphshift-chunks-'));
+    const scratch = await makeScratchDirectory(this.#settings.scratchDirectory);
     const module = siblingModule(import.meta.url, 'piece-child');
     const child = new ChildProcess<PieceCommands>(module, { name: 'chunk loader', heapMb: CHILD_HEAP_MB });
     this.#loader = { load, child, scratch };

@@ -6,7 +6,7 @@ import { planPrivileges } from './privileges.ts';
 
 const plain = (command: string, immutable = false) => ({ command, immutable });
 
-describe('planPrivileges, on output in the form that the manual shows', () => {
+describe('planPrivileges, on a fixture in the form that the manual shows and no server has written', () => {
   it('takes what is for exactly the live database, word for word, to the new one', () => {
     const { missing, wanted, more } = planPrivileges(recorded.rows, 'acme-1', 'acme-2');
     expect(missing.map(({ statement }) => statement)).toEqual([
@@ -45,7 +45,7 @@ describe('planPrivileges, on output in the form that the manual shows', () => {
   });
 });
 
-describe('a privilege as a command', () => {
+describe('a privilege as a command in the form of the manual', () => {
   const databasesOf = (command: string) => parsePrivilege(command).databases;
 
   it.each([
