@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './scripts/longest-first.mjs';
 
 /**
  * `npm test`, which builds first, says so: the programs that tests start run from the builds then, and so does what apps
@@ -19,8 +20,9 @@ function resolving(conditions: string[]) {
 
 export default defineConfig({
   test: {
-    // Real servers and child processes share two cores with the tests.
-    maxWorkers: 2,
+    // Real servers and child processes share two cores with the tests, most of which wait more than they compute.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         ...resolving(sources),
