@@ -91,7 +91,8 @@ const LINE_RULES = [
   {
     says: 'an app imports only the door of a package, and no other app but through its package',
     applies: (path) => /^apps\//.test(path),
-    found: (line) => /from '(@graphshift\/(?!testkit\/processes')[^']+\/|(\.\.\/)+(packages|apps)\/)/.test(line),
+    found: (line) =>
+      /from '(@graphshift\/(?!testkit\/processes')[^']+\/|(\.\.\/)+(packages|apps)\/)/.test(line),
   },
   {
     says: 'names a registry host; the user configures that',
