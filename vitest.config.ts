@@ -1,4 +1,7 @@
-import { defineConfig } from 'vitest/config';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { defineConfig, type Plugin } from 'vitest/config';
+import LongestFirst from './scripts/longest-first.mjs';
 
 /**
  * `npm test`, which builds first, says so: the programs that tests start run from the builds then, and so does what apps
@@ -12,27 +15,51 @@ function resolving(conditions: string[]) {
     ssr: { resolve: { conditions } },
     resolve: {
       conditions,
-      alias: { '@graphshift/testkit': new URL('./packages/testkit/src/index.ts', import.meta.url).pathname },
+      alias: [
+        {
+          find: /^@graphshift\/testkit$/,
+          replacement: new URL('./packages/testkit/src/index.ts', import.meta.url).pathname,
+        },
+      ],
     },
   };
 }
 
+/** The build of a module of a package, where it is to be taken and there is one; tests have none. */
+function takeBuilds(): Plugin {
+  return {
+    name: 'graphshift-builds',
+    enforce: 'pre',
+    resolveId(source, importer) {
+      if (!importer || !/^\.{1,2}\/.*\.ts$/.test(source)) return undefined;
+      const path = resolve(dirname(importer), source);
+      const built = path.replace(/\/packages\/(core|flight)\/src\/(.*)\.ts$/, '/packages/$1/dist/$2.js');
+      return built !== path && existsSync(built) ? { id: built, external: false } : undefined;
+    },
+  };
+}
+
+/** Where nothing goes on for so long, on a machine with other things to do too, something is wrong. */
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000 };
+
 export default defineConfig({
   test: {
-    // Real servers and child processes share two cores with the tests.
-    maxWorkers: 2,
+    // Real servers and child processes share two cores with the tests, most of which wait more than they compute.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
-        ...resolving(sources),
+        ...resolving(fromBuilds ? [] : sources),
+        plugins: fromBuilds ? [takeBuilds()] : [],
         test: {
           name: 'packages',
+          server: { deps: { external: fromBuilds ? [/\/packages\/(core|flight)\/dist\//] : [] } },
           include: [
             'packages/*/{src,test}/**/*.test.ts',
             'tools/*/test/**/*.test.ts',
             'scripts/**/*.test.mjs',
           ],
-          testTimeout: 150_000,
-          hookTimeout: 120_000,
+          ...PATIENCE,
         },
       },
       {
@@ -40,8 +67,7 @@ export default defineConfig({
         test: {
           name: 'programs',
           include: ['apps/*/{src,test}/**/*.test.ts', '{demo,bench,chaos}/{src,test}/**/*.test.ts'],
-          testTimeout: 150_000,
-          hookTimeout: 120_000,
+          ...PATIENCE,
         },
       },
     ],

@@ -92,8 +92,9 @@ describe('a process that is told to stop', () => {
     up.process.kill('SIGTERM');
     await up.line(/stops: SIGTERM; takes nothing new, 1 deployment in hand may go on for 300 s/);
     await up.line(/waits up to 300 s more for patient@1700000000 \(loading/);
-    await vi.waitFor(async () =>
-      expect(await statusFile()).toMatchObject({ status: 'stopping', workers: 0 }),
+    await vi.waitFor(
+      async () => expect(await statusFile()).toMatchObject({ status: 'stopping', workers: 0 }),
+      60_000,
     );
     expect(check()).toMatchObject({ status: 1 });
     await simulateSnapshot(installation.data, { customer: 'late', timestamp: TIMESTAMP, nodes: 20 });
@@ -161,7 +162,7 @@ describe('two producers', () => {
     await second.line(/writes the status file/);
     await vi.waitFor(
       async () => expect(await statusFile()).toMatchObject({ status: 'running', pid: second.process.pid }),
-      10_000,
+      60_000,
     );
     expect(await second.end('SIGTERM')).toBe(0);
     expect(await statusFile()).toMatchObject({ status: 'stopped', pid: second.process.pid });

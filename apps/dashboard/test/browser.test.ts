@@ -41,7 +41,7 @@ describe.skipIf(program === undefined)(
       await confirmIfAsked(page);
       await vi.waitFor(async () => {
         expect(await backend.deployments.get(id)).toMatchObject({ state: 'queued', run: 2, attempts: 0 });
-      }, 10_000);
+      }, 60_000);
     });
 
     it('Retry all starts every dead deployment over', async () => {
@@ -54,7 +54,7 @@ describe.skipIf(program === undefined)(
       await vi.waitFor(async () => {
         for (const id of ids)
           expect(await backend.deployments.get(id)).toMatchObject({ state: 'queued', run: 2 });
-      }, 10_000);
+      }, 60_000);
     });
 
     it('Bull Board works from its own files alone, and says what it may not do', async () => {

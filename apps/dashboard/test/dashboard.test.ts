@@ -104,7 +104,7 @@ describe('the API', () => {
     } finally {
       await installation.redis.restart();
     }
-    await vi.waitFor(async () => expect(await json(`${url}/readyz`)).toMatchObject({ status: 200 }), 10_000);
+    await vi.waitFor(async () => expect(await json(`${url}/readyz`)).toMatchObject({ status: 200 }), 60_000);
   });
 });
 

@@ -50,7 +50,7 @@ export async function openDesk(backend: Backend): Promise<void> {
   });
   await desk.start();
   stops.push(() => desk.stop());
-  await vi.waitFor(async () => expect(await backend.letters.queue.getWaitingCount()).toBe(0));
+  await vi.waitFor(async () => expect(await backend.letters.queue.getWaitingCount()).toBe(0), 60_000);
 }
 
 export async function json(

@@ -89,7 +89,7 @@ describe.each(ROUTES)('POST /resilience/%s/{instance}', (kind) => {
         const { status, body } = await json(`${url}/resilience/${kind}/lost`, allowed);
         expect(status).toBe(503);
         expect(body).toMatchObject({ error: { code: 'REDIS_UNREACHABLE' } });
-      }, 20_000);
+      }, 60_000);
     } finally {
       await installation.redis.restart();
     }

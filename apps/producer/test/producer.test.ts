@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 async function recorded(count: number): Promise<void> {
-  await vi.waitFor(async () => expect(await backend.deployments.list()).toHaveLength(count), 20_000);
+  await vi.waitFor(async () => expect(await backend.deployments.list()).toHaveLength(count), 60_000);
 }
 
 /** A producer that runs, and is stopped with the test. */
@@ -42,7 +42,7 @@ async function startProducer(options: Partial<ProducerOptions> = {}): Promise<Pr
 }
 
 const settled = (producer: Producer) =>
-  vi.waitFor(() => expect(producer.settled).toBe(true), { timeout: 20_000 });
+  vi.waitFor(() => expect(producer.settled).toBe(true), { timeout: 60_000 });
 
 /** The same backend, with what it warns and tells in a list. */
 function overheard(of: Backend): { backend: Backend; lines: string[] } {
@@ -83,7 +83,7 @@ describe('a producer', () => {
     await recorded(1);
     expect(await backend.deployments.refusals()).toMatchObject([{ error: { code: 'CUSTOMER_NAME' } }]);
     await rm(join(installation.data, 'a_b'), { recursive: true });
-    await vi.waitFor(async () => expect(await backend.deployments.refusals()).toEqual([]), 10_000);
+    await vi.waitFor(async () => expect(await backend.deployments.refusals()).toEqual([]), 60_000);
   });
 
   it('says at its start which root it cannot read', async () => {
@@ -123,7 +123,10 @@ describe('what a producer finds', () => {
     await mkdir(join(installation.data, 'acme', '1700000000'), { recursive: true });
     const open = await installation.open({ 'orchestrator.readiness': 'marker' });
     const producer = await startProducer({ backend: open });
-    await vi.waitFor(() => expect(producer.unready(9)).toEqual(['acme@1700000000 waits for its _SUCCESS']));
+    await vi.waitFor(
+      () => expect(producer.unready(9)).toEqual(['acme@1700000000 waits for its _SUCCESS']),
+      60_000,
+    );
     for (let scans = 0; scans < 3; scans += 1) await producer.scan();
     const there = join(installation.data, 'acme', '1700000000');
     await cp(join(whole, 'nodes'), join(there, 'nodes'), { recursive: true });
@@ -140,7 +143,7 @@ describe('what a producer finds', () => {
       await mkdir(join(installation.data, customer, '1700000000'), { recursive: true });
     const open = await installation.open({ 'orchestrator.readiness': 'marker' });
     const producer = await startProducer({ backend: open });
-    await vi.waitFor(() => expect(producer.unready(5000)).toHaveLength(1500), { timeout: 20_000 });
+    await vi.waitFor(() => expect(producer.unready(5000)).toHaveLength(1500), { timeout: 60_000 });
     await simulateSnapshot(installation.data, {
       customer: 'customer-x7x',
       timestamp: 1_700_000_001,
@@ -181,10 +184,10 @@ describe('a root that goes away', () => {
     await mkdir(join(installation.data, 'slow', '1700000000'), { recursive: true });
     const heard = overheard(await installation.open({ 'orchestrator.readiness': 'marker' }));
     const producer = await startProducer({ backend: heard.backend, roots: [installation.data, other] });
-    await vi.waitFor(() => expect(producer.unready(9)).toHaveLength(1));
+    await vi.waitFor(() => expect(producer.unready(9)).toHaveLength(1), 60_000);
 
     await rename(installation.data, `${installation.data}-away`);
-    await vi.waitFor(() => expect(heard.lines.join()).toContain('cannot be read'));
+    await vi.waitFor(() => expect(heard.lines.join()).toContain('cannot be read'), 60_000);
     await simulateSnapshot(other, { customer: 'beta', timestamp: 1_700_000_000, nodes: 10 });
     await declareSnapshot(join(other, 'beta', '1700000000'), 'marker');
     await recorded(1);
@@ -193,7 +196,7 @@ describe('a root that goes away', () => {
     expect(producer.unready(9)).toHaveLength(1);
 
     await rename(`${installation.data}-away`, installation.data);
-    await vi.waitFor(() => expect(heard.lines.join()).toContain('can be read again'));
+    await vi.waitFor(() => expect(heard.lines.join()).toContain('can be read again'), 60_000);
     const small = await writeSnapshot(installation.directory, smallContent('slow', 1_700_000_000));
     await cp(small, join(installation.data, 'slow', '1700000000'), { recursive: true });
     await declareSnapshot(join(installation.data, 'slow', '1700000000'), 'marker');
@@ -206,7 +209,7 @@ describe('a root that goes away', () => {
     await settled(await startProducer({ backend: heard.backend }));
     await rename(installation.data, `${installation.data}-away`);
     await mkdir(installation.data);
-    await vi.waitFor(() => expect(heard.lines.join()).toMatch(/had 1 customers and has none now/));
+    await vi.waitFor(() => expect(heard.lines.join()).toMatch(/had 1 customers and has none now/), 60_000);
     await rm(installation.data, { recursive: true });
     await rename(`${installation.data}-away`, installation.data);
     await simulateSnapshot(installation.data, { customer: 'acme', timestamp: 1_700_000_100, nodes: 10 });

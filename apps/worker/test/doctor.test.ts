@@ -23,7 +23,7 @@ const findings = () => examine(system.backend, { settleMs: 0, graceMs: 0 });
 
 /** With no time granted, what a worker's upkeep mends must be mended; it gets some passes for that. */
 async function isHealthy(): Promise<void> {
-  await vi.waitFor(async () => expect(await findings()).toEqual([]), { timeout: 20_000, interval: 200 });
+  await vi.waitFor(async () => expect(await findings()).toEqual([]), { timeout: 60_000, interval: 200 });
 }
 
 /** A way to break a system of `acme` with two databases, the rule that names it, and how it is mended. */
@@ -128,7 +128,7 @@ const BREAKS: readonly [rule: string, what: string, Break][] = [
     'a snapshot that nobody takes up',
     async () => {
       const path = await system.write('beta', FIRST);
-      await vi.waitFor(async () => expect(await findings()).not.toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await findings()).not.toEqual([]), { timeout: 60_000 });
       return () => rm(path, { recursive: true });
     },
   ],

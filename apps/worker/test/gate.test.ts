@@ -51,7 +51,7 @@ async function mostAtOnce({ deployments }: Backend): Promise<number> {
 }
 
 const reaches = ({ deployments }: Backend, id: string, state: string) =>
-  vi.waitFor(async () => expect((await deployments.get(id))?.state).toBe(state), 30_000);
+  vi.waitFor(async () => expect((await deployments.get(id))?.state).toBe(state), 60_000);
 
 describe('the gate of a worker', () => {
   it('lets one load pass at a time in two processes, and uses no attempt for the wait', async () => {

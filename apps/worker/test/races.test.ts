@@ -342,6 +342,6 @@ describe('the sweep', () => {
     await vi.waitFor(async () => {
       await upkeep().pass();
       expect(await deployments.counts()).toMatchObject({ superseded: 1199, discovered: 0, queued: 0 });
-    });
+    }, 60_000);
   });
 });

@@ -125,7 +125,7 @@ describe('pin', () => {
     const pinned = /acme is pinned to snapshot 1700000100 since .*: audit until Friday/;
     await vi.waitFor(
       async () => expect((await system.backend.deployments.get(newer))?.reason).toMatch(pinned),
-      20_000,
+      60_000,
     );
     expect((await system.reaches(newer, 'waiting')).attempts).toBe(0);
     expect(await system.people('acme')).toBe(21);

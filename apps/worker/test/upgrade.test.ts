@@ -67,6 +67,6 @@ describe('an upgrade from 0.1.0', () => {
     expect(await letter?.getState()).toBe('failed');
     await letter?.retry('failed');
     await system.reaches('dead@1700000000', 'live');
-    await vi.waitFor(async () => expect(await system.backend.letters.queue.getFailedCount()).toBe(0));
+    await vi.waitFor(async () => expect(await system.backend.letters.queue.getFailedCount()).toBe(0), 60_000);
   });
 });

@@ -5,7 +5,7 @@
  */
 
 import { createLogger, openBackend, readSettings } from '@graphshift/core';
-import { childrenOf, removeFences } from '@graphshift/testkit';
+import { childrenOf, removeFences } from '@graphshift/testkit/processes';
 import { createWorker } from '../src/worker.ts';
 
 export interface Fault {

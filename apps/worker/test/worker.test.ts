@@ -73,7 +73,7 @@ async function expectOnlyDatabases(...names: string[]): Promise<void> {
     expect(databases.map(({ name, state }) => `${name} ${state}`).sort()).toEqual(
       names.map((name) => `${name} complete`).sort(),
     );
-  }, 20_000);
+  }, 60_000);
   expect((await readdir(join(installation.store, 'databases'))).sort()).toEqual([...names].sort());
 }
 
@@ -142,7 +142,7 @@ describe('the sweep', () => {
     const error = new GraphshiftError('FILE_TRUNCATED', 'nodes/A/1.parquet is cut off').toRecord();
     await backend.deployments.discover({ customer: 'acme', timestamp: 1_700_000_000, path: '/data', error });
     await startWorker();
-    await vi.waitFor(async () => expect(await backend.letters.queue.getFailedCount()).toBe(1), 20_000);
+    await vi.waitFor(async () => expect(await backend.letters.queue.getFailedCount()).toBe(1), 60_000);
   });
 });
 
@@ -168,7 +168,7 @@ describe('a snapshot that a worker cannot see', () => {
           error: { code: 'ROOT_UNREADABLE' },
         });
       },
-      { timeout: 20_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     );
   });
 });

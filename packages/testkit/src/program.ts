@@ -31,8 +31,13 @@ const TSX = [
 /** The build of a module below `src`, where it is to be taken; a program of the tests has none. */
 function programOf(url: URL): string {
   const path = fileURLToPath(url);
-  const built = path.replace(/\/src\/((?:[^/]+\/)*[^/]+)\.ts$/, '/dist/$1.js');
-  return FROM_BUILDS && existsSync(built) ? built : path;
+  if (!FROM_BUILDS) return path;
+  const built = [
+    path.replace(/\/src\/((?:[^/]+\/)*[^/]+)\.ts$/, '/dist/$1.js'),
+    // A build that takes in a part of another package has their folders in it.
+    path.replace(/\/([^/]+)\/src\/([^/]+)\.ts$/, '/$1/dist/$1/src/$2.js'),
+  ];
+  return built.find((one) => one !== path && existsSync(one)) ?? path;
 }
 
 /**

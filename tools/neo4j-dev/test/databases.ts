@@ -31,7 +31,7 @@ export function databaseStatements(neo4j: Neo4jForTests, limit: number): void {
 
     it('answers nothing without WAIT, and serves from the answer on', async () => {
       expect(await system(`CREATE DATABASE \`${blue}\` NOWAIT`)).toEqual([]);
-      await expect.poll(() => count(blue).catch(() => 'not yet')).toBe(0);
+      await expect.poll(() => count(blue).catch(() => 'not yet'), { timeout: 60_000 }).toBe(0);
     });
 
     it('refuses a name that is taken, but for IF NOT EXISTS', async () => {

@@ -69,7 +69,7 @@ export function systemTransactions(neo4j: Neo4jForTests): void {
       const late = system(`CREATE ALIAS \`${other}\` IF NOT EXISTS FOR DATABASE \`${green}\``);
       const waiting = () =>
         system("SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked' RETURN status");
-      await expect.poll(waiting, { timeout: 20_000 }).toHaveLength(1);
+      await expect.poll(waiting, { timeout: 60_000 }).toHaveLength(1);
       await tx.commit();
       await late;
       expect(await target(other)).toBe(blue);
@@ -120,7 +120,7 @@ export function systemTransactions(neo4j: Neo4jForTests): void {
         });
       expect(await left()).toHaveLength(1);
       await expect
-        .poll(async () => JSON.stringify(await left()), { timeout: 20_000 })
+        .poll(async () => JSON.stringify(await left()), { timeout: 60_000 })
         .not.toContain('Running');
       await refused(tx.run(...alter(green, 6)), CODES.timedOut);
       await session.close();

@@ -5,7 +5,7 @@
  */
 
 import { type Backend, GraphshiftError, type State } from '@graphshift/core';
-import { deploymentOf, hookRecords, hookSteps, type Point } from '@graphshift/testkit';
+import { deploymentOf, hookRecords, hookSteps, type Point } from '@graphshift/testkit/processes';
 import type { DeploymentPlan, Plan } from './plan.ts';
 
 /** Loads at once; those that stand still do not count. */

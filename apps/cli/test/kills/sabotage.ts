@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Backend } from '@graphshift/core';
-import { dropAliases, storeDirectory } from '@graphshift/testkit';
+import { dropAliases, storeDirectory } from '@graphshift/testkit/processes';
 import type { Sabotage } from './plan.ts';
 
 export function sabotage(backend: Backend, what: Sabotage): void {

@@ -197,7 +197,7 @@ export class Stage {
   async kill(program: Program): Promise<void> {
     const children = descendantsOf(program.process.pid ?? 0);
     await program.end('SIGKILL');
-    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 20_000);
+    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 60_000);
   }
 
   /** What is done by this process itself. */

@@ -120,7 +120,10 @@ describe('readings', () => {
     const { store, count } = asked();
     const readings = process(0, store, { usableMs: 30 });
     const first = await readings.read();
-    await vi.waitFor(async () => expect((await readings.read()).listedAt).toBeGreaterThan(first.listedAt));
+    await vi.waitFor(
+      async () => expect((await readings.read()).listedAt).toBeGreaterThan(first.listedAt),
+      60_000,
+    );
     expect(count.list).toBeGreaterThan(1);
   });
 
@@ -139,13 +142,13 @@ describe('readings', () => {
     const holding = () => new Promise<void>((resolve) => held.push(resolve)).then(health);
     const readings = process(0, asked({ health: holding }).store);
     const first = readings.read();
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await vi.waitFor(() => expect(held).toHaveLength(1), 60_000);
     const newerThan = await backends[0]!.deployments.serverTime();
     const second = readings.read({ newerThan });
     held[0]?.();
     const { listedAt } = await first;
     expect(listedAt).toBeLessThanOrEqual(newerThan);
-    await vi.waitFor(() => expect(held).toHaveLength(2));
+    await vi.waitFor(() => expect(held).toHaveLength(2), 60_000);
     held[1]?.();
     expect((await second).listedAt).toBeGreaterThan(newerThan);
   });
@@ -154,7 +157,7 @@ describe('readings', () => {
     const dead = process(0, asked({ health: never }).store, { clock: { ...systemClock, sleep: never } });
     void dead.read();
     const { redis, keys } = backends[1]!;
-    await vi.waitFor(async () => expect(await redis.get(keys.readingLease)).toBe('process-0'));
+    await vi.waitFor(async () => expect(await redis.get(keys.readingLease)).toBe('process-0'), 60_000);
     const { store, count } = asked();
     const living = process(1, store, { clock: hurriedClock(1000) });
     expect((await living.read()).listing).toBeDefined();
@@ -181,7 +184,7 @@ describe('readings', () => {
     const sleeper = process(0, asked({ health: slow }).store);
     const late = sleeper.read();
     const { redis, keys } = backends[1]!;
-    await vi.waitFor(async () => expect(await redis.get(keys.readingLease)).toBe('process-0'));
+    await vi.waitFor(async () => expect(await redis.get(keys.readingLease)).toBe('process-0'), 60_000);
     const newer = await process(1, asked().store, { clock: hurriedClock(1000) }).read();
     answer();
     expect((await late).health).toMatchObject({ reachable: false, problem: 'late' });
@@ -234,10 +237,12 @@ describe('the gate', () => {
     const closed = { open: false, reason: 'the store does not answer: it has not answered for 10 s' };
     expect(await gateOf(readings).read()).toMatchObject(closed);
     expect(clock.now() - before).toBe(10_000);
-    await vi.waitFor(async () =>
-      expect(await gateOf(readings).read()).toMatchObject({
-        reason: 'the store does not answer: it has not answered for 20 s',
-      }),
+    await vi.waitFor(
+      async () =>
+        expect(await gateOf(readings).read()).toMatchObject({
+          reason: 'the store does not answer: it has not answered for 20 s',
+        }),
+      60_000,
     );
     expect(count).toEqual({ health: 1, list: 0 });
   });

@@ -30,9 +30,9 @@ describe('Breaker', () => {
   it('lets a probe through after the reset time, and opens again when that fails', async () => {
     breaker = new Breaker('test', { threshold: 1, resetMs: 20 });
     await expect(fail()).rejects.toThrow('down');
-    await vi.waitFor(() => expect(fail()).rejects.toThrow('down'));
+    await vi.waitFor(() => expect(fail()).rejects.toThrow('down'), 60_000);
     expect(breaker.open).toBe(true);
-    await vi.waitFor(async () => expect(await succeed()).toBe('up'));
+    await vi.waitFor(async () => expect(await succeed()).toBe('up'), 60_000);
     expect(breaker.open).toBe(false);
   });
 
@@ -62,11 +62,11 @@ describe('Breaker', () => {
     const told: string[] = [];
     breaker = new Breaker('test', { threshold: 1, resetMs: 20, onChange: ({ state }) => told.push(state) });
     await fail().catch(() => {});
-    await vi.waitFor(() => breaker.run(() => Promise.resolve('begun'), { proves: false }));
+    await vi.waitFor(() => breaker.run(() => Promise.resolve('begun'), { proves: false }), 60_000);
     expect(breaker.state).toBe('half-open');
     breaker.failed(new Error('down again'));
     expect(breaker.view()).toMatchObject({ state: 'open', failures: 2, lastError: 'down again' });
-    await vi.waitFor(() => breaker.run(() => Promise.resolve('begun'), { proves: false }));
+    await vi.waitFor(() => breaker.run(() => Promise.resolve('begun'), { proves: false }), 60_000);
     breaker.succeeded();
     expect(breaker.view()).toMatchObject({ state: 'closed', failures: 0, opened: 2 });
     expect(told).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
@@ -85,10 +85,10 @@ describe('Breaker', () => {
     await vi.waitFor(() => {
       void breaker.run(hang).catch(() => {});
       expect(asked).toBe(1);
-    });
+    }, 60_000);
     await expect(succeed()).rejects.toMatchObject({ code: 'BREAKER_OPEN' });
     now = 21;
-    await vi.waitFor(async () => expect(await succeed()).toBe('up'));
+    await vi.waitFor(async () => expect(await succeed()).toBe('up'), 60_000);
     expect(breaker.state).toBe('closed');
   });
 });

@@ -102,7 +102,7 @@ it('ends with its parent', async () => {
   const gone = once(process_, 'close');
   process_.kill('SIGKILL');
   await gone;
-  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
 });
 
 function isRunning(pid: number): boolean {

@@ -92,9 +92,12 @@ describe('wake-ups', () => {
       pickups.push(payload.deployment);
       return { kind: 'done', note: 'not the head' };
     });
-    await vi.waitFor(async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 1 }));
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 1 }),
+      60_000,
+    );
     await wakeUps.ensure(record);
-    await vi.waitFor(() => expect(pickups).toEqual(['acme@100', 'acme@100']));
+    await vi.waitFor(() => expect(pickups).toEqual(['acme@100', 'acme@100']), 60_000);
   });
 });
 
@@ -110,7 +113,7 @@ describe('outcomes', () => {
     await consume(async () => outcomes.shift() ?? { kind: 'done', note: 'too many' });
     await vi.waitFor(
       async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 1 }),
-      10_000,
+      60_000,
     );
     const job = await wakeUps.queue.getJob('acme@100~1');
     expect(job?.attemptsMade).toBe(2);
@@ -123,7 +126,7 @@ describe('outcomes', () => {
     await consume(async () => ({ kind: 'dead', error: new Error('never') }));
     await vi.waitFor(async () => {
       expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ waiting: 0, active: 0, failed: 0, completed: 0 });
-    });
+    }, 60_000);
   });
 
   it('a consumer that is held takes nothing, says so, and goes on where it was left', async () => {
@@ -138,13 +141,13 @@ describe('outcomes', () => {
     await vi.waitFor(async () => {
       const { waiting = 0, delayed = 0 } = await jobCounts(DEPLOY_QUEUE);
       expect(waiting + delayed).toBe(1);
-    });
+    }, 60_000);
     // Another consumer's worth of time: one that is not held takes it at once.
     await wakeUps.ready(0);
     expect(pickups).toEqual([]);
     await consumer.release();
     expect(consumer.takes).toBe(true);
-    await vi.waitFor(() => expect(pickups).toEqual(['acme@100']), 20_000);
+    await vi.waitFor(() => expect(pickups).toEqual(['acme@100']), 60_000);
     expect(consumer.fetched).toBeGreaterThan(0);
   });
 
@@ -157,15 +160,15 @@ describe('outcomes', () => {
         }),
     );
     await discovered();
-    await vi.waitFor(() => expect(ends).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(ends).toHaveLength(1), 60_000);
     await consumer.restart(await connectRedis({ url: server.url, blocking: true }));
     await deployments.discover({ customer: 'beta', timestamp: 100, path: '/data/beta/100' });
     await wakeUps.ensureHead(deployments, 'beta@100');
-    await vi.waitFor(() => expect(ends).toHaveLength(2), 10_000);
+    await vi.waitFor(() => expect(ends).toHaveLength(2), 60_000);
     for (const end of ends) end();
     await vi.waitFor(
       async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ completed: 2, active: 0 }),
-      10_000,
+      60_000,
     );
   });
 
@@ -204,7 +207,7 @@ describe('outcomes', () => {
       return { kind: 'done', note: '' };
     });
     await wakeUps.queue.add('deploy-snapshot', { v: 2, whatever: true }, { jobId: 'newer~1' });
-    await vi.waitFor(async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ delayed: 1 }));
+    await vi.waitFor(async () => expect(await jobCounts(DEPLOY_QUEUE)).toMatchObject({ delayed: 1 }), 60_000);
     expect(handled).toBe(0);
   });
 
@@ -264,7 +267,10 @@ describe('dead letters', () => {
   it('arrive in the failed set with the original message and stack', async () => {
     const record = await dead();
     await openDesk();
-    await vi.waitFor(async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }));
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }),
+      60_000,
+    );
     const letter = await letters.queue.getJob('acme@100~1');
     expect(letter?.failedReason).toBe('id 7 twice');
     expect(letter?.stacktrace?.[0]).toBe(record.error?.stack);
@@ -273,18 +279,24 @@ describe('dead letters', () => {
   it("start over by the job's own retry, with a new run and fresh attempts", async () => {
     await dead();
     await openDesk();
-    await vi.waitFor(async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }));
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }),
+      60_000,
+    );
     await (await letters.queue.getJob('acme@100~1'))?.retry();
     await vi.waitFor(async () => {
       expect(await deployments.get('acme@100')).toMatchObject({ state: 'queued', run: 2, attempts: 0 });
-    });
-    await vi.waitFor(async () => expect(await wakeUps.queue.getJob('acme@100~2')).toBeDefined());
+    }, 60_000);
+    await vi.waitFor(async () => expect(await wakeUps.queue.getJob('acme@100~2')).toBeDefined(), 60_000);
   });
 
   it('of a run that died again stand beside a redrive that is still under way', async () => {
     await dead();
     await openDesk();
-    await vi.waitFor(async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }));
+    await vi.waitFor(
+      async () => expect(await jobCounts(DEAD_LETTER_QUEUE)).toMatchObject({ failed: 1 }),
+      60_000,
+    );
     await letters.redrive('acme@100', 'test');
     const claim = await deployments.claim('acme@100', 2, 'worker', 0);
     if (claim.kind !== 'claimed') throw new Error(claim.kind);
@@ -295,7 +307,7 @@ describe('dead letters', () => {
     await vi.waitFor(async () => {
       const failed = await letters.queue.getFailed();
       expect(failed.map(({ id }) => id)).toEqual(['acme@100~2']);
-    });
+    }, 60_000);
   });
 
   it('can be discarded, and are then no longer letters', async () => {

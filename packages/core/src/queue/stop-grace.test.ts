@@ -81,7 +81,7 @@ async function inHand(customer: string, ...states: State[]): Promise<string> {
   const id = `${customer}@100`;
   const { head } = await deployments.discover({ customer, timestamp: 100, path: '/data' });
   await wakeUps.ensureHead(deployments, head);
-  await vi.waitFor(() => expect(hands.has(id)).toBe(true), 10_000);
+  await vi.waitFor(() => expect(hands.has(id)).toBe(true), 60_000);
   const claim = await deployments.claim(id, 1, 'worker', 0);
   if (claim.kind !== 'claimed') throw new Error(claim.kind);
   let from: State = 'queued';
@@ -93,7 +93,7 @@ async function inHand(customer: string, ...states: State[]): Promise<string> {
 }
 
 const said = (pattern: RegExp) =>
-  vi.waitFor(() => expect(lines.join('\n')).toMatch(pattern), { timeout: 10_000, interval: 10 });
+  vi.waitFor(() => expect(lines.join('\n')).toMatch(pattern), { timeout: 60_000, interval: 10 });
 
 describe('a stopping worker', () => {
   it('waits for a running load, says so with its rows, and takes nothing new', async () => {
@@ -118,7 +118,10 @@ describe('a stopping worker', () => {
     const busy = await inHand('busy', 'gated', 'loading', 'verifying');
     const stopped = consumer.stop();
     await said(/waits up to 60 s more for busy@100 \(verifying\)$/m);
-    await vi.waitFor(() => expect(hands.get(idle)?.pickup.signal.reason).toMatchObject({ code: 'ABORTED' }));
+    await vi.waitFor(
+      () => expect(hands.get(idle)?.pickup.signal.reason).toMatchObject({ code: 'ABORTED' }),
+      60_000,
+    );
     expect(hands.get(busy)?.pickup.signal.aborted).toBe(false);
     hands.get(busy)?.end();
     await stopped;

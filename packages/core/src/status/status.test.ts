@@ -83,9 +83,14 @@ async function readWith(some: Partial<Parameters<typeof makeStatus>[0]>): Promis
   });
 }
 
-function presence(id: string, kind: InstanceKind, capacity: number, meter = new BusyMeter(systemClock)) {
+function presence(
+  id: string,
+  kind: InstanceKind,
+  capacity: number,
+  { meter = new BusyMeter(systemClock), everyMs = 10_000 } = {},
+) {
   const scan = kind === 'producer' ? { scan: { interval: 30, roots: ['data'] } } : {};
-  const options = { id, kind, capacity, meter, instances, clock: systemClock, log: silentLogger };
+  const options = { id, kind, capacity, meter, everyMs, instances, clock: systemClock, log: silentLogger };
   return new Presence({ ...options, ...scan });
 }
 
@@ -178,7 +183,7 @@ describe('the status', () => {
     meter.begin('b');
     now += 1000;
     const running = [
-      presence('w1', 'worker', 2, meter),
+      presence('w1', 'worker', 2, { meter }),
       presence('w2', 'up', 3),
       presence('p', 'producer', 0),
     ];
@@ -203,14 +208,16 @@ describe('the status', () => {
 
   it('tells within a second that a worker has begun, and beats again after an emptied Redis', async () => {
     const meter = new BusyMeter(systemClock);
-    const worker = presence('w1', 'worker', 1, meter);
+    // Whose next beat is an hour away: what is told is told by the look that comes each second.
+    const worker = presence('w1', 'worker', 1, { meter, everyMs: 3_600_000 });
     await worker.start();
     try {
       await redis.del(keys.instances, keys.instance('w1'));
       meter.begin('a');
-      await vi.waitFor(async () => expect(await instances.list()).toMatchObject([{ id: 'w1', active: 1 }]), {
-        timeout: 5000,
-      });
+      await vi.waitFor(
+        async () => expect(await instances.list()).toMatchObject([{ id: 'w1', active: 1 }]),
+        60_000,
+      );
     } finally {
       await worker.stop();
     }
@@ -322,7 +329,7 @@ describe('the status file', () => {
     await vi.waitFor(async () => {
       await heir.look();
       expect(await content()).toMatchObject({ instance: 'heir' });
-    });
+    }, 60_000);
     await two.look();
     expect(await content()).toMatchObject({ instance: 'heir' });
     await heir.file.stop();
@@ -333,11 +340,11 @@ describe('the status file', () => {
     const { file, look } = writer('one');
     await file.start();
     let writing = true;
+    let reads = 0;
     const writes = (async () => {
-      for (let count = 0; count < 60; count++) await look();
+      for (let count = 0; count < 60 || reads <= 10; count++) await look();
       writing = false;
     })();
-    let reads = 0;
     for (; writing; reads++) expect(await content()).toMatchObject({ status: 'running' });
     await writes;
     expect(reads).toBeGreaterThan(10);

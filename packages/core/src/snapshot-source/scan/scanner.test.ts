@@ -84,7 +84,7 @@ describe('a scanner', () => {
     await scan();
     const killed = scanner.pid;
     process.kill(Number(killed), 'SIGKILL');
-    const again = await vi.waitFor(() => scan(), { timeout: 20_000 });
+    const again = await vi.waitFor(() => scan(), { timeout: 60_000 });
     expect(again).toMatchObject({ summary: { everything: true }, found: ['acme@1'] });
     expect(scanner.pid).not.toBe(killed);
   });
