@@ -174,6 +174,9 @@ it(
     const parts = { backend: { ...backend, store }, retention: retention(3, store), roots: backend.roots };
     const upkeep = new Upkeep(parts);
     expect((await backend.store.list()).aliases.length).toBeGreaterThan(1);
+    // What the tests before have left to drop is not at rest yet.
+    await upkeep.pass();
+    calls.length = 0;
     await upkeep.pass();
     expect(calls).toEqual(['list ', expect.stringMatching(/^tidy /)]);
     await system.work();
