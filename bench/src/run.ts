@@ -20,6 +20,8 @@ export interface RunOptions {
 export async function runBenchmarks(asked: BenchArguments, options: RunOptions): Promise<void> {
   const machine = describeMachine();
   const directory = await mkdtemp(join(tmpdir(), 'graphshift-bench-'));
+  // Also what is left of a worker that was killed in the middle of a load goes with it.
+  process.env.TMPDIR = directory;
   const runs: BenchRun[] = [];
   try {
     for (const benchmark of asked.benchmarks) {

@@ -61,8 +61,9 @@ describe('what must not happen unfenced happens in one file', () => {
     ]);
   });
 
-  it('BullMQ is told an outcome in one file', () => {
+  it('BullMQ is told an outcome in one file a queue', () => {
     expect(filesWith(/throw new (DelayedError|UnrecoverableError)\(/)).toEqual([
+      'packages/core/src/queue/chunk-consumer.ts',
       'packages/core/src/queue/consume.ts',
     ]);
   });
