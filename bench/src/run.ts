@@ -8,7 +8,11 @@ import { describeMachine, type Machine } from './machine.ts';
 import { type BenchRun, keepResults, tableOf } from './results.ts';
 
 export interface RunOptions {
-  readonly environment: BenchContext['environment'];
+  /**
+   * Of this process: its TMPDIR becomes the directory of the benchmarks, with which all goes that a worker killed in the
+   * middle of a load left.
+   */
+  readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** Takes lines of progress. */
   say(line: string): void;
@@ -20,8 +24,7 @@ export interface RunOptions {
 export async function runBenchmarks(asked: BenchArguments, options: RunOptions): Promise<void> {
   const machine = describeMachine();
   const directory = await mkdtemp(join(tmpdir(), 'graphshift-bench-'));
-  // Also what is left of a worker that was killed in the middle of a load goes with it.
-  process.env.TMPDIR = directory;
+  options.environment.TMPDIR = directory;
   const runs: BenchRun[] = [];
   try {
     for (const benchmark of asked.benchmarks) {
