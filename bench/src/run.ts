@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchArguments } from './arguments.ts';
-import { type BenchContext, type Benchmark, titleOf } from './benchmark.ts';
+import { type Benchmark, titleOf } from './benchmark.ts';
 import { findingOf } from './figures.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { type BenchRun, keepResults, tableOf } from './results.ts';
