@@ -55,10 +55,10 @@ const OVER_ALIAS = [
 const DROPPING = ['drop-prepared', 'dropped'];
 
 /** Of people; one company for fifty, three who are known and one place of work for each. */
-const LARGE = { customer: 'large', timestamp: SUBJECT, nodes: 4000 } as const;
+const LARGE = { customer: 'large', timestamp: SUBJECT, nodes: 2000 } as const;
 const LARGE_DATABASE = databaseName(LARGE);
 const BATCH_ROWS = 100;
-const LARGE_ROWS = 4000 + 80 + 12_000 + 4000;
+const LARGE_ROWS = 2000 + 40 + 6000 + 2000;
 /** Transactions that one loader has under way; a killed one may have sent as many whose answer nobody saw. */
 const SESSIONS = 2;
 
@@ -222,7 +222,7 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
   expect(nodes.begun).toBeGreaterThan(0);
   await stage.expireLocks();
 
-  const relationshipsCut = link.freezeAfter(60);
+  const relationshipsCut = link.freezeAfter(40);
   const second = await work({ deployments: {} }, 1, link);
   await relationshipsCut;
   expect((await readdir(temporary)).filter((name) => scratch.includes(name))).toEqual([]);
@@ -241,10 +241,10 @@ it('goes on with a large load that was cut in the middle of a chunk, by either s
     ...{ name, footers: count, read: count, sent: count, acknowledged: count, counted: count },
   });
   expect(counts).toEqual([
-    stations('Company', 80),
-    stations('Person', 4000),
-    stations('KNOWS', 12_000),
-    stations('WORKS_AT', 4000),
+    stations('Company', 40),
+    stations('Person', 2000),
+    stations('KNOWS', 6000),
+    stations('WORKS_AT', 2000),
   ]);
   // Twice as many would have gone over the line; what was cut without an answer may have been sent again.
   const needed = LARGE_ROWS / BATCH_ROWS;

@@ -20,7 +20,7 @@ import { GraphshiftError } from '../../src/platform/errors.ts';
  * `CUTOVERS=1000` asks for a thousand. Most of a cutover's time is the readers': a statement of it waits for as many reads
  * as there are readers, some 600 reads a cutover.
  */
-const CUTOVERS = Number(process.env.CUTOVERS ?? 120);
+const CUTOVERS = Number(process.env.CUTOVERS ?? 40);
 const READERS = 32;
 const DATABASES = 4;
 const SNAPSHOT = 1_700_000_000;
@@ -28,7 +28,7 @@ const SNAPSHOT = 1_700_000_000;
 const COMPARED = 10_000;
 const LONG = 3_600_000;
 
-const neo4j = useNeo4j({ longLived: CUTOVERS >= 500 || process.env.LL === '1' });
+const neo4j = useNeo4j({ longLived: CUTOVERS >= 500 });
 let store: GraphStore | undefined;
 let customer: string;
 let databases: string[];
