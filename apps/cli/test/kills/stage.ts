@@ -181,8 +181,25 @@ export class Stage {
     // Seventy loads at a time take long on a busy machine; what gets nowhere any more is what fails.
     for (let left = missing(); left.length > 0; left = missing()) {
       const before = left.length;
-      await vi.waitFor(() => expect(missing().length, left.join(', ')).toBeLessThan(before), PATIENCE);
+      await vi
+        .waitFor(() => expect(missing().length).toBeLessThan(before), PATIENCE)
+        .catch(async (thrown: unknown) => {
+          throw new Error((await this.#whereabouts(missing())).join('\n'), { cause: thrown });
+        });
     }
+  }
+
+  /** Where deployments stand that have not come to their points, as their records say it. */
+  async #whereabouts(missing: readonly string[]): Promise<string[]> {
+    const ids = missing.map((what) => what.slice(0, what.indexOf(' ')));
+    const records = await this.backend.deployments.getMany(ids);
+    return missing.map((what, index) => {
+      const record = records.find(({ id }) => id === ids[index]);
+      if (!record) return `${what}: no record`;
+      const { state, reason, holder, run, epoch, attempts, crashes, rows, rowsTotal } = record;
+      const stands = JSON.stringify({ reason, holder, run, epoch, attempts, crashes, rows, rowsTotal });
+      return `${what}: ${state} ${stands}`;
+    });
   }
 
   /** The locks of killed processes run out at once. @param ids which deployments they held. @default all */
