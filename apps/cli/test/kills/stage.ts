@@ -10,6 +10,7 @@ import {
   findSnapshots,
   GraphshiftError,
   isEndState,
+  messageOf,
   type State,
 } from '@graphshift/core';
 import {
@@ -42,6 +43,9 @@ export interface Patience {
  * would give a job to a second slot, and leave none for those that have not come to their point.
  */
 export const HELD_LOCK_MS = 60_000;
+
+/** Of processes that are started for the same points. */
+const MOST_ROUNDS = 3;
 
 /** The doctor counts what every alias leads to, which is not cheap. */
 const JUDGED = { timeout: 240_000, interval: 1500 } as const;
@@ -143,17 +147,27 @@ export class Stage {
     };
   }
 
-  /** Runs processes until every deployment with a point stands at it in one of them, then kills them all with -9. */
+  /**
+   * Runs processes until every deployment with a point stands at it in one of them, then kills them all with -9. Where they
+   * get nowhere any more they are killed as they are, and others go on; that is said, since it should not be.
+   */
   async killAtPoints(plans: Readonly<Record<string, DeploymentPlan>>, processes: number): Promise<void> {
-    const victims = await Promise.all(
-      Array.from({ length: processes }, () => this.victim({ deployments: plans, lockMs: HELD_LOCK_MS })),
-    );
-    try {
-      await this.arrived(plans, victims);
-    } finally {
-      for (const victim of victims) await this.kill(victim);
+    const all: Program[] = [];
+    for (let round = 1; ; round++) {
+      const victims = await Promise.all(
+        Array.from({ length: processes }, () => this.victim({ deployments: plans, lockMs: HELD_LOCK_MS })),
+      );
+      all.push(...victims);
+      try {
+        return await this.arrived(plans, all);
+      } catch (error) {
+        process.stdout.write(`round ${round} of kills: ${messageOf(error)}\n`);
+        if (round === MOST_ROUNDS) throw error;
+      } finally {
+        for (const victim of victims) await this.kill(victim);
+        await this.expireLocks();
+      }
     }
-    await this.expireLocks();
   }
 
   /** Arranges the cases, then kills processes at their first points, and those that go on at their second. */
@@ -184,7 +198,8 @@ export class Stage {
       await vi
         .waitFor(() => expect(missing().length).toBeLessThan(before), PATIENCE)
         .catch(async (thrown: unknown) => {
-          throw new Error((await this.#whereabouts(missing())).join('\n'), { cause: thrown });
+          const stands = [...(await this.#whereabouts(missing())), ...victims.map(lastWords)];
+          throw new Error(stands.join('\n'), { cause: thrown });
         });
     }
   }
@@ -303,4 +318,10 @@ export class Stage {
       ...(mayGoBack && { mayGoBack }),
     });
   }
+}
+
+/** Whether a process lives, and what it said last beside the points. */
+function lastWords({ process: { pid, exitCode, signalCode }, lines }: Program): string {
+  const said = lines.filter((line) => !line.startsWith('reached ')).slice(-5);
+  return `process ${pid}: exit ${exitCode ?? signalCode}; ${said.join(' | ')}`;
 }

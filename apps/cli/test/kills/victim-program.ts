@@ -6,6 +6,7 @@
 import {
   type Backend,
   createLogger,
+  type DeploymentRecord,
   DeploymentStore,
   GraphshiftError,
   openBackend,
@@ -15,6 +16,7 @@ import {
 } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
+import { isRunning } from '@graphshift/testkit/processes';
 import { createWorker } from '@graphshift/worker';
 import { instrument, instrumentRecords } from './instrument.ts';
 import { type Act, DEFAULT_LOCK_MS, type Plan } from './plan.ts';
@@ -23,6 +25,7 @@ import { sabotage } from './sabotage.ts';
 const STALLED_CHECK_MS = 500;
 const UPKEEP_MS = 400;
 const NEVER_MS = 3_600_000;
+const HELD: ReadonlySet<string> = new Set(['gated', 'loading', 'verifying']);
 
 const plan = JSON.parse(process.argv[2] ?? '') as Plan;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -67,7 +70,8 @@ async function perform(parts: Backend, customer: string, act: Act): Promise<void
     const [timestamp, state] = act.when;
     await new Promise<void>((resolve) => {
       const stop = clock.every(100, async () => {
-        if ((await deployments.get(`${customer}@${timestamp}`))?.state !== state) return;
+        const record = await deployments.get(`${customer}@${timestamp}`);
+        if (record?.state !== state || isLeft(record)) return;
         stop();
         resolve();
       });
@@ -81,6 +85,13 @@ async function perform(parts: Backend, customer: string, act: Act): Promise<void
   if (act.act === 'board-retry') await retryLetter(parts, `${id}~1`);
   if (act.act === 'rollback') await operations.rollback({ customer, by: 'test' });
   say(`${act.act} ${id}: done`);
+}
+
+/** A process that was killed left it in this state, from which whoever picks it up begins again. */
+function isLeft({ state, holder }: DeploymentRecord): boolean {
+  if (!HELD.has(state)) return false;
+  const pid = Number(/-(\d+)-[0-9a-f]+$/.exec(holder ?? '')?.[1]);
+  return !isRunning(pid);
 }
 
 /** What Bull Board's Retry button does, once the letter stands there. */
