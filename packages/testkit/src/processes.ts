@@ -3,6 +3,6 @@
  * the drivers, and to load those doubles what the start of such a process costs.
  */
 
-export { childrenOf, isRunning } from './process-tree.ts';
+export { childrenOf } from './process-tree.ts';
 export { dropAliases, removeFences, storeDirectory } from './sins.ts';
 export { deploymentOf, hookRecords, hookSteps, type Point } from './step-points.ts';

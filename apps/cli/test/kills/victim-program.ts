@@ -16,7 +16,6 @@ import {
 } from '@graphshift/core';
 import { createDashboard } from '@graphshift/dashboard';
 import { Producer } from '@graphshift/producer';
-import { isRunning } from '@graphshift/testkit/processes';
 import { createWorker } from '@graphshift/worker';
 import { instrument, instrumentRecords } from './instrument.ts';
 import { type Act, DEFAULT_LOCK_MS, type Plan } from './plan.ts';
@@ -27,6 +26,7 @@ const UPKEEP_MS = 400;
 const NEVER_MS = 3_600_000;
 const HELD: ReadonlySet<string> = new Set(['gated', 'loading', 'verifying']);
 
+const startedAt = Date.now();
 const plan = JSON.parse(process.argv[2] ?? '') as Plan;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const { settings } = readSettings({ environment: process.env, directory: process.cwd() });
@@ -88,10 +88,8 @@ async function perform(parts: Backend, customer: string, act: Act): Promise<void
 }
 
 /** A process that was killed left it in this state, from which whoever picks it up begins again. */
-function isLeft({ state, holder }: DeploymentRecord): boolean {
-  if (!HELD.has(state)) return false;
-  const pid = Number(/-(\d+)-[0-9a-f]+$/.exec(holder ?? '')?.[1]);
-  return !isRunning(pid);
+function isLeft({ state, changedAt }: DeploymentRecord): boolean {
+  return HELD.has(state) && changedAt < startedAt;
 }
 
 /** What Bull Board's Retry button does, once the letter stands there. */
