@@ -24,7 +24,8 @@ import { sabotage } from './sabotage.ts';
 const STALLED_CHECK_MS = 500;
 const UPKEEP_MS = 400;
 const NEVER_MS = 3_600_000;
-const HELD: ReadonlySet<string> = new Set(['gated', 'loading', 'verifying']);
+/** Whoever picks a deployment up that was left in one of these begins again at the gate. */
+const BEGUN_AGAIN: ReadonlySet<string> = new Set(['gated', 'loading']);
 
 const startedAt = Date.now();
 const plan = JSON.parse(process.argv[2] ?? '') as Plan;
@@ -87,9 +88,9 @@ async function perform(parts: Backend, customer: string, act: Act): Promise<void
   say(`${act.act} ${id}: done`);
 }
 
-/** A process that was killed left it in this state, from which whoever picks it up begins again. */
+/** A process that was killed left it in this state, and it leaves it once it is picked up. */
 function isLeft({ state, changedAt }: DeploymentRecord): boolean {
-  return HELD.has(state) && changedAt < startedAt;
+  return BEGUN_AGAIN.has(state) && changedAt < startedAt;
 }
 
 /** What Bull Board's Retry button does, once the letter stands there. */
