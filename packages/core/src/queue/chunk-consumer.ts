@@ -3,7 +3,7 @@
  * busy with deployments takes none.
  */
 
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../platform/clock.ts';
 import { within } from '../platform/deadline.ts';
@@ -13,7 +13,14 @@ import type { Service } from '../platform/service.ts';
 import type { BusyMeter } from './busy-meter.ts';
 import { CHUNK_QUEUE, type ChunkPayload, chunkPayload, isNewerPayload } from './catalogue.ts';
 import { complainOnce } from './connection.ts';
-import { QUEUE_TIMES, type QueueTimes } from './consume.ts';
+import {
+  delayJob,
+  GIVE_BACK_LIMIT_MS,
+  NEWER_PAYLOAD_DELAY_MS,
+  QUEUE_TIMES,
+  type QueueTimes,
+  UNTOUCHED_DELAY_MS,
+} from './consume.ts';
 import type { Keys } from './keys.ts';
 
 /** One chunk's job in a handler's hands. */
@@ -46,12 +53,6 @@ export interface ChunkConsumerOptions {
 
 /** How soon a slot that was freed, or is needed by a deployment, is known. */
 const ADJUST_EVERY_MS = 500;
-/** A newer worker takes it within this time, or it comes round again. */
-const NEWER_PAYLOAD_DELAY_MS = 30_000;
-/** What a stopping worker still gets from the queue goes to another one at once. */
-const UNTOUCHED_DELAY_MS = 200;
-/** How long giving back may take; what is not given back by then comes back when its lock runs out. */
-const GIVE_BACK_LIMIT_MS = 20_000;
 
 export class ChunkConsumer implements Service {
   readonly #options: ChunkConsumerOptions;
@@ -180,8 +181,7 @@ export class ChunkConsumer implements Service {
     }
   }
 
-  async #delay(job: Job, token: string | undefined, delayMs: number): Promise<never> {
-    await job.moveToDelayed(this.#options.clock.now() + delayMs, token);
-    throw new DelayedError();
+  #delay(job: Job, token: string | undefined, delayMs: number): Promise<never> {
+    return delayJob(this.#options.clock, job, token, delayMs);
   }
 }

@@ -37,13 +37,13 @@ export interface QueueTimes {
 export const QUEUE_TIMES: QueueTimes = { lockMs: 30_000, stalledCheckMs: 10_000 };
 
 /** A newer worker takes it within this time, or it comes round again. */
-const NEWER_PAYLOAD_DELAY_MS = 30_000;
+export const NEWER_PAYLOAD_DELAY_MS = 30_000;
 
 /** What a stopping worker still gets from the queue goes to another one at once. */
-const UNTOUCHED_DELAY_MS = 200;
+export const UNTOUCHED_DELAY_MS = 200;
 
 /** How long giving back may take; what is not given back by then comes back when its lock runs out. */
-const GIVE_BACK_LIMIT_MS = 20_000;
+export const GIVE_BACK_LIMIT_MS = 20_000;
 
 export interface ConsumerOptions {
   /** A connection of its own: the worker waits in blocking commands on it. */
@@ -320,10 +320,20 @@ export class DeploymentConsumer implements Service {
     }
   }
 
-  async #delay(job: Job, token: string | undefined, delayMs: number): Promise<never> {
-    await job.moveToDelayed(this.#options.clock.now() + delayMs, token);
-    throw new DelayedError();
+  #delay(job: Job, token: string | undefined, delayMs: number): Promise<never> {
+    return delayJob(this.#options.clock, job, token, delayMs);
   }
+}
+
+/** Lets a job in hand come again after this time. @throws what tells BullMQ so, always */
+export async function delayJob(
+  clock: Clock,
+  job: Job,
+  token: string | undefined,
+  delayMs: number,
+): Promise<never> {
+  await job.moveToDelayed(clock.now() + delayMs, token);
+  throw new DelayedError();
 }
 
 function giveUp({ job, controller }: Running, how: string): void {
