@@ -1,7 +1,6 @@
 /** Workers that share loads: one on a real server, or many on a store that only takes its time. */
 
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import {
   type Backend,
   BusyMeter,
@@ -9,7 +8,6 @@ import {
   databaseName,
   deploymentId,
   type GraphStore,
-  isEndState,
   makeInstanceId,
   openBackend,
   Presence,
@@ -19,10 +17,10 @@ import {
 } from '@graphshift/core';
 import { createWorker } from '@graphshift/worker';
 import { endedChildrenCpu, ownCpuSeconds } from '../process-cost.ts';
+import { untilLive } from '../until-live.ts';
 import type { ChunkCommands, DeployInput, ScalingInput, WorkInput } from './chunk-commands.ts';
 import { createSlowStore } from './slow-store.ts';
 
-const LOOK_EVERY_MS = 50;
 const log = createLogger({ pretty: false, level: 'warn' });
 const running: Service[] = [];
 
@@ -93,21 +91,4 @@ async function deploy(input: DeployInput): Promise<{ seconds: number; rows: numb
   const counts = [...(certificate?.nodes ?? []), ...(certificate?.relationships ?? [])];
   const rows = counts.reduce((sum, { counted }) => sum + counted, 0);
   return { seconds: record?.outcome?.seconds ?? Number.NaN, rows };
-}
-
-/** @throws when it ends anywhere else */
-async function untilLive(
-  { deployments, wakeUps }: Backend,
-  snapshot: { customer: string; timestamp: number; path: string },
-): Promise<void> {
-  const id = deploymentId(snapshot);
-  const { head } = await deployments.discover(snapshot);
-  await wakeUps.ensureHead(deployments, head);
-  for (;;) {
-    const record = await deployments.get(id);
-    if (record?.state === 'live') return;
-    if (record && (isEndState(record.state) || record.state === 'retrying'))
-      throw new Error(`${id} is ${record.state}: ${record.error?.message ?? 'nobody said why'}`);
-    await wait(LOOK_EVERY_MS);
-  }
 }

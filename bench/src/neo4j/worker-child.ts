@@ -1,22 +1,11 @@
 /** A worker as its process opens it, which takes one snapshot all the way to its alias. */
 
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import {
-  type Backend,
-  createLogger,
-  databaseName,
-  deploymentId,
-  isEndState,
-  openBackend,
-  readSettings,
-  serveParent,
-} from '@graphshift/core';
+import { createLogger, databaseName, openBackend, readSettings, serveParent } from '@graphshift/core';
 import { createWorker } from '@graphshift/worker';
 import { cpuSecondsOf, endedChildrenCpu, ownCpuSeconds } from '../process-cost.ts';
+import { untilLive } from '../until-live.ts';
 import type { DeployInput, WorkerCommands } from './worker-commands.ts';
-
-const LOOK_EVERY_MS = 50;
 
 serveParent<WorkerCommands>({
   deploy: async (input) => {
@@ -29,9 +18,7 @@ serveParent<WorkerCommands>({
     await worker.start();
     const before = costs(input);
     const path = join(root, customer, `${timestamp}`);
-    const { head } = await backend.deployments.discover({ customer, timestamp, path });
-    await backend.wakeUps.ensureHead(backend.deployments, head);
-    await untilLive(backend, deploymentId({ customer, timestamp }));
+    await untilLive(backend, { customer, timestamp, path });
     const after = costs(input);
     const certificate = await backend.store.certificate(databaseName({ customer, timestamp }));
     await worker.stop();
@@ -64,15 +51,4 @@ function flagsOf({ redisUrl, url, flight, password, root }: DeployInput): Record
     ...(flight !== undefined && { 'store.loader': 'arrow', 'store.arrow_url': flight }),
     'orchestrator.data_path': root,
   };
-}
-
-/** @throws when it ends anywhere else */
-async function untilLive({ deployments }: Backend, id: string): Promise<void> {
-  for (;;) {
-    const record = await deployments.get(id);
-    if (record?.state === 'live') return;
-    if (record && (isEndState(record.state) || record.state === 'retrying'))
-      throw new Error(`${id} is ${record.state}: ${record.error?.message ?? 'nobody said why'}`);
-    await wait(LOOK_EVERY_MS);
-  }
 }
